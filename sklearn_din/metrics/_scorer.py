@@ -1,0 +1,105 @@
+"""A scorer for model selection that finds the users of GAUC in the data itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from sklearn_din.metrics._gauc import gauc_score
+
+
+def make_gauc_scorer(group: str) -> Callable[..., float]:
+    """Make a scorer of GAUC that takes the users from a column of ``X``.
+
+    In a pipeline ``X`` is what goes into the first step: the raw frame.
+
+    Parameters
+    ----------
+    group : str
+        The column of the user in ``X``: a frame (pandas, polars, pyarrow) or a dict of columns.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y, sample_weight=None)``, for the ``scoring`` of ``GridSearchCV``,
+        ``cross_val_score`` and the like. It ranks by the second column of ``predict_proba``, or by
+        ``decision_function`` where the estimator has no probabilities. It can be pickled.
+
+    Raises
+    ------
+    TypeError
+        If ``group`` is not a string; when scoring, if ``X`` has no named columns or the estimator neither of the
+        two methods.
+    ValueError
+        When scoring, if ``X`` has no such column, or the estimator has more than two classes.
+
+    See Also
+    --------
+    gauc_score : The metric. With metadata routing, ``make_scorer(gauc_score, response_method="predict_proba")`` and
+        ``.set_score_request(groups=True)`` take the users from outside of ``X``.
+
+    Examples
+    --------
+    >>> from sklearn_din.metrics import make_gauc_scorer
+    >>> make_gauc_scorer("user")
+    make_gauc_scorer('user')
+    """
+    validate_parameter_constraints({"group": [str]}, {"group": group}, caller_name="make_gauc_scorer")
+    return _GaucScorer(group)
+
+
+@dataclass(frozen=True)
+class _GaucScorer:
+    group: str
+
+    def __call__(self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        groups = _column(X, self.group)
+        return gauc_score(y, _response(estimator, X), groups=groups, sample_weight=sample_weight)
+
+    def __repr__(self) -> str:
+        return f"make_gauc_scorer({self.group!r})"
+
+
+def _column(X: Any, name: str) -> Any:
+    if isinstance(X, dict):
+        frame, columns = X, list(X)
+    else:
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+        if not isinstance(frame, nw.DataFrame):
+            msg = (
+                f"The scorer reads column {name!r} of a frame or a dict of columns: got {type(X).__name__}. "
+                "Give raw rows to a pipeline that encodes them, or route groups to make_scorer(gauc_score)."
+            )
+            raise TypeError(msg)
+        columns = frame.columns
+    if name not in columns:
+        msg = f"X has no column {name!r} to group by: its columns are {columns}. Name one of them in make_gauc_scorer."
+        raise ValueError(msg)
+    column = frame[name]
+    return column.to_native() if isinstance(column, nw.Series) else column
+
+
+def _response(estimator: Any, X: Any) -> NDArray[Any]:
+    for method in ("predict_proba", "decision_function"):
+        if hasattr(estimator, method):
+            response = np.asarray(getattr(estimator, method)(X))
+            break
+    else:
+        msg = (
+            f"GAUC needs scores to rank by: {type(estimator).__name__} has no predict_proba and no decision_function. "
+            "Use a classifier that has one of them."
+        )
+        raise TypeError(msg)
+    if response.ndim == 2 and response.shape[1] == 2:
+        return response[:, 1]
+    if response.ndim == 1:
+        return response
+    msg = (
+        f"GAUC is for two classes: {method} of {type(estimator).__name__} gives {response.shape[1]} columns. "
+        "Fit the estimator on rows of both classes and of no more."
+    )
+    raise ValueError(msg)
