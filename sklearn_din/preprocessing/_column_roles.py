@@ -1,0 +1,157 @@
+"""Which column is what: behavior, candidate, category, number or bag."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from sklearn_din.preprocessing._behavior_features import Declared, declared_sequences
+from sklearn_din.utils._checks import check_columns_exist, check_is_list, check_is_scalar
+from sklearn_din.utils._columns import Column
+from sklearn_din.utils._frames import Frame
+from sklearn_din.utils._pieces import shown
+
+Selection = str | Sequence[str] | Callable[[Any], Iterable[str]]
+
+_PARAMETERS = ("categorical_features", "numeric_features", "bag_features")
+
+
+@dataclass(frozen=True)
+class ColumnRoles:
+    """Names of the columns by role.
+
+    Attributes
+    ----------
+    sequences : tuple of tuple of (str, str or None)
+        Fields and their candidate columns, as declared.
+    categorical, numeric, bags : tuple of str
+        In order of the frame; the candidate columns are categorical.
+    """
+
+    sequences: Declared
+    categorical: tuple[str, ...]
+    numeric: tuple[str, ...]
+    bags: tuple[str, ...]
+
+    @property
+    def fields(self) -> dict[str, str | None]:
+        """Candidate column of each field of each sequence."""
+        return {name: candidate for sequence in self.sequences for name, candidate in sequence}
+
+
+def assign_roles(
+    X: Any,
+    frame: Frame,
+    *,
+    behavior_features: Mapping[str, str | None] | Sequence[Mapping[str, str | None]] | None,
+    categorical_features: Selection,
+    numeric_features: Selection,
+    bag_features: Selection,
+) -> ColumnRoles:
+    """Give each column its role.
+
+    Parameters
+    ----------
+    X : frame or array
+        As the user gave it, for selectors.
+    frame : Frame
+        Its columns.
+    behavior_features, categorical_features, numeric_features, bag_features
+        As in ``BehaviorEncoder``.
+
+    Returns
+    -------
+    ColumnRoles
+        Of the columns that have one.
+
+    Raises
+    ------
+    TypeError
+        If a column holds lists where values are wanted, or the other way round.
+    ValueError
+        If a column is named that does not exist, has two roles, or none although a role is to be found for it.
+    """
+    sequences = declared_sequences(behavior_features)
+    fields = {name: candidate for sequence in sequences for name, candidate in sequence}
+    candidates = {candidate for candidate in fields.values() if candidate is not None}
+    check_columns_exist([*fields, *sorted(candidates)], frame.names, "behavior_features")
+    chosen = dict(zip(_PARAMETERS, (categorical_features, numeric_features, bag_features), strict=True))
+    roles = dict.fromkeys(fields, "behavior_features") | dict.fromkeys(candidates, "categorical_features")
+    for parameter, selection in chosen.items():
+        for name in _named(X, frame, parameter, selection, settled=set(roles) if callable(selection) else set()):
+            if roles.setdefault(name, parameter) != parameter:
+                _raise_two_roles(name, parameter, "behavior_features" if name in candidates else roles[name])
+    _check_shapes(frame, roles)
+    automatic = {parameter for parameter, selection in chosen.items() if isinstance(selection, str)}
+    if automatic:
+        for name in frame.names:
+            if name not in roles:
+                roles[name] = _automatic_role(frame[name], automatic, is_named=frame.is_named)
+    if not roles:
+        msg = (
+            f"No column has a role: X has {', '.join(map(repr, frame.names))}, and the parameters name none. "
+            "Name columns, or leave a parameter at 'auto'."
+        )
+        raise ValueError(msg)
+    by_role = {role: tuple(name for name in frame.names if roles.get(name) == role) for role in _PARAMETERS}
+    return ColumnRoles(sequences, *(by_role[parameter] for parameter in _PARAMETERS))
+
+
+def _named(X: Any, frame: Frame, parameter: str, selection: Selection, *, settled: set[str]) -> list[str]:
+    """Return what a parameter names; a selector does not reach the columns that are ``settled``."""
+    if isinstance(selection, str):
+        return []
+    names = [name for name in (selection(X) if callable(selection) else selection) if name not in settled]
+    check_columns_exist(names, frame.names, parameter)
+    return names
+
+
+def _raise_two_roles(name: str, parameter: str, other: str) -> NoReturn:
+    msg = f"Column {name!r} is named in {parameter} and in {other}. A column has one role: remove it from one of them."
+    raise ValueError(msg)
+
+
+def _automatic_role(column: Column, automatic: set[str], *, is_named: bool) -> str:
+    role, kind = _guess(column, is_named=is_named)
+    if role in automatic:
+        return role
+    row, value = column.first_value()
+    if column.is_integer and not column.is_list:
+        advice = "Name it in categorical_features if its values are ids or codes, or in numeric_features."
+    elif column.is_untyped:
+        advice = "Name it in categorical_features, numeric_features or bag_features, or drop it."
+    else:
+        advice = "Name it in one of them, or give all three as lists to leave columns out."
+    msg = (
+        f"Column {column.name!r} has no role: it holds {kind} (row {row} has {shown(value)}), and neither "
+        f"{', '.join(_PARAMETERS[:2])} nor {_PARAMETERS[2]} names it. {advice}"
+    )
+    raise ValueError(msg)
+
+
+def _guess(column: Column, *, is_named: bool) -> tuple[str | None, str]:
+    if column.is_list:
+        return "bag_features", "lists"
+    if column.is_category:
+        return "categorical_features", "categories"
+    if column.is_untyped:
+        return None, "only missing values"
+    if column.is_float:
+        return "numeric_features", "floats"
+    if column.is_integer:
+        # A name tells of a meaning that the type does not show: a user_id must not become a number in silence.
+        return None if is_named else "numeric_features", "integers"
+    return "categorical_features", "strings, bytes or booleans"
+
+
+def _check_shapes(frame: Frame, roles: Mapping[str, str]) -> None:
+    advice = {
+        "categorical_features": "Name it in bag_features, or in behavior_features as a list column.",
+        "numeric_features": (
+            "Name it in behavior_features with None for a sequence of numbers, or reduce it to one number."
+        ),
+    }
+    for name, role in roles.items():
+        if role in advice:
+            check_is_scalar(frame[name], "categorical" if role == "categorical_features" else "numeric", advice[role])
+        else:
+            check_is_list(frame[name])

@@ -1,0 +1,70 @@
+"""What the encoder is given, as columns whose names and number scikit-learn has recorded or checked."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from sklearn_din.preprocessing._items import numbers_of
+from sklearn_din.utils._frames import Frame, is_frame, read_array, read_frame
+
+
+def frame_of(estimator: BaseEstimator, X: Any, *, reset: bool) -> Frame:
+    """Return the columns of ``X``, and record (``reset``) or check their names and number on the estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` and ``feature_names_in_``.
+    X : frame, dict of columns, or array-like of shape (n_samples, n_features)
+        What the user gave.
+    reset : bool
+        Whether this is ``fit``.
+
+    Returns
+    -------
+    Frame
+        Of at least one row in ``fit``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``X`` is neither a frame nor an array of numbers, is empty, or differs from that of ``fit``.
+    """
+    if not is_frame(X):
+        return _array_frame(estimator, X, reset=reset)
+    frame = read_frame(X)
+    if frame.kind == "dict" and not reset:
+        frame = frame.reordered(getattr(estimator, "feature_names_in_", ()))
+    validate_data(estimator, frame.skeleton() if frame.kind == "dict" else X, reset=reset, skip_check_array=True)
+    shape = (frame.n_samples, len(frame.names))
+    for axis, unit in enumerate(("sample(s)", "feature(s)")):
+        if reset and shape[axis] == 0:
+            msg = (
+                f"Found array with 0 {unit} (shape={shape}) while a minimum of 1 is required by "
+                f"{type(estimator).__name__}."
+            )
+            raise ValueError(msg)
+    return frame
+
+
+def _array_frame(estimator: BaseEstimator, X: Any, *, reset: bool) -> Frame:
+    n_rows = 1 if reset else 0
+    try:
+        array = validate_data(
+            estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False, ensure_min_samples=n_rows
+        )
+    except (TypeError, ValueError, OverflowError):
+        if isinstance(X, list) or (isinstance(X, np.ndarray) and X.dtype.kind in "OUS"):
+            _check_cells(X)
+        raise
+    return read_array(array)
+
+
+def _check_cells(X: Any) -> None:
+    """Raise the error of the first column that is not numeric: scikit-learn's names neither column nor row."""
+    cells = np.asarray(X, dtype=object)
+    frame = read_array(cells if cells.ndim == 2 else np.empty((0, 0)))
+    for name in frame.names:
+        numbers_of(frame[name])
