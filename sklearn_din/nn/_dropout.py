@@ -1,0 +1,63 @@
+"""Dropout that draws from a generator of its own."""
+
+import torch
+from torch import Generator, Tensor, nn
+
+
+class Dropout(nn.Module):
+    """Zeros in random places in training, the rest scaled up to keep the mean; the identity in inference.
+
+    Parameters
+    ----------
+    p : float
+        Share of the values that become zero, at least 0 and below 1.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        Where the places come from, on the device of the input; None is torch's global generator.
+
+    Raises
+    ------
+    ValueError
+        If ``p`` is out of range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_din.nn._dropout import Dropout
+    >>> dropout = Dropout(0.5)
+    >>> dropout.generator = torch.Generator().manual_seed(0)
+    >>> sorted(set(dropout(torch.ones(20)).tolist()))
+    [0.0, 2.0]
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            msg = f"dropout must be at least 0 and below 1: got {p!r}. Give the share of the values to drop."
+            raise ValueError(msg)
+        self.p = p
+        self.generator: Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values in training.
+
+        Parameters
+        ----------
+        x : Tensor
+            Of any shape.
+
+        Returns
+        -------
+        Tensor
+            Of the same shape; ``x`` itself in inference or where ``p`` is 0.
+        """
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
+        return x * kept.div_(1 - self.p)
+
+    def extra_repr(self) -> str:
+        """Return the parameters that ``repr`` shows."""
+        return f"p={self.p}"

@@ -1,0 +1,119 @@
+"""Softmax, sums and mean over the segments of a flat tensor: the histories of a batch, one after another."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def segment_ids(offsets: Tensor, n_values: int | None = None) -> Tensor:
+    """Return the segment that each value belongs to.
+
+    Parameters
+    ----------
+    offsets : Tensor of shape (batch_size + 1,), int32 or int64
+        Segment ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
+    n_values : int, default=None
+        The last of ``offsets`` where the caller knows it, so that a GPU need not be waited for.
+
+    Returns
+    -------
+    Tensor of shape (n_behaviors,), int64
+        Numbers of segments, ascending; an empty segment does not occur.
+    """
+    segments = torch.arange(offsets.shape[0] - 1, device=offsets.device)
+    return torch.repeat_interleave(segments, offsets.diff(), output_size=n_values)
+
+
+def segment_sum(values: Tensor, offsets: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Add up the values of each segment.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_behaviors,) or (n_behaviors, embedding_dim)
+        All segments, one after another.
+    offsets : Tensor of shape (batch_size + 1,), int32 or int64
+        Where they begin, and the end of the last.
+    rows : Tensor of shape (n_behaviors,), default=None
+        What ``segment_ids`` returns for them, if it is already known.
+
+    Returns
+    -------
+    Tensor of shape (batch_size,) or (batch_size, embedding_dim)
+        Sums; zero where the segment is empty.
+    """
+    rows = segment_ids(offsets, values.shape[0]) if rows is None else rows
+    zeros = values.new_zeros((offsets.shape[0] - 1, *values.shape[1:]))
+    return zeros.index_add(0, rows, values)
+
+
+def segment_mean(values: Tensor, offsets: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Average the values of each segment.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_behaviors,) or (n_behaviors, embedding_dim)
+        All segments, one after another.
+    offsets : Tensor of shape (batch_size + 1,), int32 or int64
+        Where they begin, and the end of the last.
+    rows : Tensor of shape (n_behaviors,), default=None
+        What ``segment_ids`` returns for them, if it is already known.
+
+    Returns
+    -------
+    Tensor of shape (batch_size,) or (batch_size, embedding_dim)
+        Means; zero where the segment is empty.
+    """
+    totals = segment_sum(values, offsets, rows)
+    lengths = offsets.diff().clamp(min=1).to(values.dtype)
+    return totals / lengths.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def segment_weighted_sum(values: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+    """Add up the weighted values of each segment.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_behaviors, embedding_dim)
+        All segments, one after another.
+    weights : Tensor of shape (n_behaviors,)
+        One per row of ``values``.
+    offsets : Tensor of shape (batch_size + 1,), int32 or int64
+        Where the segments begin, and the end of the last.
+
+    Returns
+    -------
+    Tensor of shape (batch_size, embedding_dim)
+        Sums; zero where the segment is empty.
+    """
+    # The values taken as an embedding table: weighting and summing in one pass, without the products in memory.
+    positions = torch.arange(values.shape[0], dtype=offsets.dtype, device=offsets.device)
+    return functional.embedding_bag(
+        positions, values, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
+    )
+
+
+def segment_softmax(scores: Tensor, offsets: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Apply the softmax function within each segment.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n_behaviors,)
+        All segments, one after another; finite.
+    offsets : Tensor of shape (batch_size + 1,), int32 or int64
+        Where they begin, and the end of the last.
+    rows : Tensor of shape (n_behaviors,), default=None
+        What ``segment_ids`` returns for them, if it is already known.
+
+    Returns
+    -------
+    Tensor of shape (n_behaviors,)
+        Positive, with the sum 1 in each segment that is not empty.
+    """
+    rows = segment_ids(offsets, scores.shape[0]) if rows is None else rows
+    # Each segment is shifted by its greatest score, so that no exponential overflows. The result does not depend on the
+    # shift, so the gradient need not pass through it.
+    lowest = scores.new_full((offsets.shape[0] - 1,), -torch.inf)
+    greatest = lowest.scatter_reduce(0, rows, scores.detach(), "amax")  # (batch_size,)
+    exponentials = (scores - greatest.index_select(0, rows)).exp()  # (n_behaviors,)
+    totals = segment_sum(exponentials, offsets, rows)  # (batch_size,)
+    return exponentials / totals.index_select(0, rows)

@@ -1,0 +1,134 @@
+"""The embedding tables of a layout: one per vocabulary, and one of recency per behavior sequence."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from sklearn_din.layout import FeatureLayout
+
+# A column that names a vocabulary, or ("recency", sequence): a tuple is never the name of a column.
+TableName: TypeAlias = str | tuple[str, str]
+
+
+class EmbeddingTables(nn.Module):
+    """Vectors by id, drawn from a normal distribution.
+
+    Parameters
+    ----------
+    layout : FeatureLayout
+        The columns.
+    embedding_dim : int or dict
+        Columns of the tables: of all, or of each name in ``layout.tables``. The recency table of a sequence is then as
+        wide as the widest table of its fields (of all tables, where it has only numbers).
+    recency : bool
+        Whether each sequence has a table of ``max_length`` rows, by distance from the newest behavior.
+    init_std : float
+        Standard deviation of the initial values.
+
+    Attributes
+    ----------
+    widths : dict of str or tuple to int
+        Columns of each table by its name: those of ``layout.tables``, then ``("recency", name)`` for each sequence.
+
+    Raises
+    ------
+    ValueError
+        If ``embedding_dim`` is a dict that lacks a table of the layout or has another name.
+
+    Notes
+    -----
+    Id 0 pads: its vector is zero and gets no gradient. A recency table has no padding.
+    """
+
+    def __init__(
+        self, layout: FeatureLayout, embedding_dim: int | Mapping[str, int], *, recency: bool, init_std: float
+    ) -> None:
+        super().__init__()
+        self.init_std = init_std
+        self.widths = _table_widths(layout, embedding_dim, recency)
+        rows = [layout.max_length if isinstance(name, tuple) else layout.tables[name] for name in self.widths]
+        # By position: a column may have a name that a module cannot, such as "" or "a.b".
+        self.weights = nn.ParameterList(map(torch.empty, rows, self.widths.values()))
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw all tables anew.
+
+        Parameters
+        ----------
+        generator : torch.Generator, default=None
+            Where the values come from; None is torch's global generator.
+        """
+        for name, weight in zip(self.widths, self.weights, strict=True):
+            nn.init.normal_(weight, std=self.init_std, generator=generator)
+            if isinstance(name, str):
+                nn.init.zeros_(weight[0])
+
+    def weight(self, name: TableName) -> nn.Parameter:
+        """Return one table.
+
+        Parameters
+        ----------
+        name : str or tuple
+            One of ``widths``.
+
+        Returns
+        -------
+        torch.nn.Parameter of shape (number of ids, embedding_dim)
+            The vectors by id.
+        """
+        weight: nn.Parameter = self.weights[list(self.widths).index(name)]
+        return weight
+
+    def forward(self, ids: Mapping[TableName, Sequence[Tensor]]) -> dict[TableName, tuple[Tensor, ...]]:
+        """Look ids up.
+
+        Parameters
+        ----------
+        ids : dict of str or tuple to sequence of Tensor
+            For each table, by name, the columns of ids: each (n,), int32 or int64.
+
+        Returns
+        -------
+        dict of str or tuple to tuple of Tensor
+            For each table the vectors of each column: (n, embedding_dim).
+        """
+        vectors: dict[TableName, tuple[Tensor, ...]] = {}
+        for name, columns in ids.items():
+            # One look-up per table: each makes a gradient of the size of the whole table.
+            padding = 0 if isinstance(name, str) else None
+            looked_up = functional.embedding(torch.cat(list(columns)), self.weight(name), padding_idx=padding)
+            vectors[name] = torch.split(looked_up, [column.shape[0] for column in columns])
+        return vectors
+
+
+def _table_widths(layout: FeatureLayout, embedding_dim: int | Mapping[str, int], recency: bool) -> dict[TableName, int]:
+    names = layout.tables
+    if isinstance(embedding_dim, Mapping):
+        _check_names(embedding_dim, names)
+        widths: dict[TableName, int] = {name: embedding_dim[name] for name in names}
+        widest = max(widths.values(), default=1)
+    else:
+        widths = dict.fromkeys(names, embedding_dim)
+        widest = embedding_dim
+    if recency:
+        for sequence in layout.sequences:
+            own = [widths[field.table] for field in sequence.fields if not field.is_numeric]
+            widths["recency", sequence.name] = max(own, default=widest)
+    return widths
+
+
+def _check_names(embedding_dim: Mapping[str, int], names: Mapping[str, int]) -> None:
+    """Refuse widths by name that are not exactly those of the tables."""
+    unknown = [name for name in embedding_dim if name not in names]
+    missing = [name for name in names if name not in embedding_dim]
+    if unknown or missing:
+        msg = (
+            "embedding_dim must name each embedding table and nothing else: "
+            f"got no width for {missing}, and one for {unknown}, which have no table. "
+            f"Give a width for each of {list(names)}; a behavior field with a counterpart shares its table."
+        )
+        raise ValueError(msg)
