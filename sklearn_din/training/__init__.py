@@ -1,0 +1,30 @@
+"""Training with skorch: the only package that imports it."""
+
+from sklearn_din.training._batches import Rows, TensorTable, n_steps
+from sklearn_din.training._callbacks import Evaluation, LinearDecay, Progress
+from sklearn_din.training._losses import BinaryLogLoss, MulticlassLogLoss
+from sklearn_din.training._net import OPTIMIZERS, build_net
+from sklearn_din.training._prediction import predict_attention, predict_raw
+from sklearn_din.training._regularization import MinibatchAwareL2, WholeTableL2, count_rows
+from sklearn_din.training._runtime import make_random_source, resolve_device, threads
+
+__all__ = [
+    "OPTIMIZERS",
+    "BinaryLogLoss",
+    "Evaluation",
+    "LinearDecay",
+    "MinibatchAwareL2",
+    "MulticlassLogLoss",
+    "Progress",
+    "Rows",
+    "TensorTable",
+    "WholeTableL2",
+    "build_net",
+    "count_rows",
+    "make_random_source",
+    "n_steps",
+    "predict_attention",
+    "predict_raw",
+    "resolve_device",
+    "threads",
+]

@@ -1,0 +1,209 @@
+"""What happens beside the steps: learning-rate schedules, evaluation with early stopping, progress."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+
+PLATEAU_FACTOR = 0.1  # of the learning rate at an evaluation without gain
+
+
+class StopTraining(Exception):  # noqa: N818 - a signal between the callbacks and the net, not an error
+    """Ends the training; the net keeps what it has learnt."""
+
+
+class LinearDecay(Callback):
+    """Learning rate that falls linearly from step to step, to nearly 0 at the last step of the last epoch.
+
+    Parameters
+    ----------
+    learning_rate : float
+        At the first step.
+    total_steps : int
+        Steps of all epochs together.
+    """
+
+    def __init__(self, learning_rate: float, total_steps: int) -> None:
+        self.learning_rate = learning_rate
+        self.total_steps = total_steps
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Start at the first step."""
+        self.step_ = 0
+
+    def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        """Set the rate of this step."""
+        if training:
+            set_learning_rate(net, self.learning_rate * (1 - self.step_ / self.total_steps))
+            self.step_ += 1
+
+
+class Evaluation(Callback):
+    """Scores the net, remembers its best weights, restores them in the end, and stops in time.
+
+    Without held-out rows it records the training loss and keeps the last finite weights. A loss or a weight that is not
+    finite ends the training (``diverged_``); a score that is not a number is no gain.
+
+    Parameters
+    ----------
+    validate : callable or None
+        ``validate(net) -> dict`` with a key ``valid_score``, greater is better; None where nothing is held out.
+    steps_per_epoch : int
+        Batches of an epoch.
+    per_epoch : int
+        Evaluations in each epoch, evenly spaced, the last one at its end.
+    patience : int or None
+        Evaluations without gain after which training stops; None never stops.
+    lower_on_plateau : bool
+        Whether to multiply the learning rate by 0.1 and return to the best weights at each evaluation without gain (of
+        the validation score, or of the training loss where nothing is held out).
+    """
+
+    def __init__(
+        self,
+        validate: Callable[[Any], dict[str, float]] | None,
+        *,
+        steps_per_epoch: int,
+        per_epoch: int = 1,
+        patience: int | None = None,
+        lower_on_plateau: bool = False,
+    ) -> None:
+        self.validate = validate
+        self.steps_per_epoch = steps_per_epoch
+        self.per_epoch = per_epoch
+        self.patience = patience
+        self.lower_on_plateau = lower_on_plateau
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Forget the last training."""
+        count = min(self.per_epoch, self.steps_per_epoch)
+        self.marks_ = {round(self.steps_per_epoch * (i + 1) / count) for i in range(count)}
+        self.records_: list[dict[str, float]] = []
+        self.best_: dict[str, float] | None = None
+        self.best_score_ = -math.inf
+        self.best_state_: dict[str, torch.Tensor] | None = None
+        self.diverged_ = False
+        self.without_gain_ = 0
+        self.steps_ = 0
+        self.started_ = time.perf_counter()
+        self._reset_loss()
+
+    def on_batch_end(self, net: Any, batch: Any = None, loss: Any = None, **kwargs: Any) -> None:
+        """Count the step, and evaluate where one is due."""
+        self.steps_ += 1
+        self.loss_sum_ += loss.detach() * len(batch)
+        self.rows_ += len(batch)
+        step = (self.steps_ - 1) % self.steps_per_epoch + 1
+        if step in self.marks_:
+            self._evaluate(net)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Restore the best weights; the last ones are the best where nothing is held out."""
+        if self.best_state_ is not None:
+            net.module_.load_state_dict(self.best_state_)
+
+    def release(self) -> None:
+        """Let go of the held-out rows and of the copy of the weights."""
+        self.validate = None
+        self.best_state_ = None
+
+    def _evaluate(self, net: Any) -> None:
+        record = {
+            "epoch": self.steps_ / self.steps_per_epoch,
+            "train_loss": float(self.loss_sum_) / self.rows_,
+            "learning_rate": net.optimizer_.param_groups[0]["lr"],
+        }
+        self._reset_loss()
+        if self.validate is not None:
+            record |= self.validate(net)
+            net.history.record("valid_loss", record["valid_loss"])
+            net.history.record("valid_score", record["valid_score"])
+        record["seconds"] = time.perf_counter() - self.started_
+        self.records_.append(record)
+        losses = record["train_loss"], record.get("valid_loss", 0.0)
+        self.diverged_ = not (all(map(math.isfinite, losses)) and _all_finite(net.module_))
+        if self.diverged_:
+            raise StopTraining
+        self._judge(net, record)
+
+    def _judge(self, net: Any, record: dict[str, float]) -> None:
+        score = -record["train_loss"] if self.validate is None else record["valid_score"]
+        score = -math.inf if math.isnan(score) else score
+        is_gain = self.best_ is None or score > self.best_score_
+        if is_gain or (self.validate is None and not self.lower_on_plateau):
+            self.best_, self.best_score_ = record, score
+            self.best_state_ = {name: value.clone() for name, value in net.module_.state_dict().items()}
+        if is_gain:
+            self.without_gain_ = 0
+            return
+        self.without_gain_ += 1
+        if self.lower_on_plateau:
+            net.module_.load_state_dict(self.best_state_)
+            set_learning_rate(net, record["learning_rate"] * PLATEAU_FACTOR)
+        if self.patience is not None and self.without_gain_ >= self.patience:
+            raise StopTraining
+
+    def _reset_loss(self) -> None:
+        self.loss_sum_: Any = 0.0
+        self.rows_ = 0
+
+
+class Progress(Callback):
+    """Prints one line per evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Where the figures come from; it stands before this one in the list of callbacks.
+    max_epochs : int
+        Of the training.
+    """
+
+    def __init__(self, evaluation: Evaluation, max_epochs: int) -> None:
+        self.evaluation = evaluation
+        self.max_epochs = max_epochs
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Start with the first record."""
+        self.printed_ = 0
+
+    def on_batch_end(self, net: Any, **kwargs: Any) -> None:
+        """Print what is new."""
+        for record in self.evaluation.records_[self.printed_ :]:
+            print(self._line(record), flush=True)  # noqa: T201 - asked for with verbose
+            self.printed_ += 1
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Print the evaluation that ended the training."""
+        self.on_batch_end(net)
+
+    def _line(self, record: dict[str, float]) -> str:
+        epoch = f"epoch {record['epoch']:g}/{self.max_epochs}"
+        left = record["seconds"] * (self.max_epochs / record["epoch"] - 1)
+        figures = [f"loss {record['train_loss']:.4f}"]
+        if "valid_loss" in record:
+            figures.append(f"validation loss {record['valid_loss']:.4f}")
+            is_scored = record["valid_score"] != -record["valid_loss"]
+            figures += [f"score {record['valid_score']:.4f}"] if is_scored else []
+        return "  ".join([epoch, *figures, f"{record['seconds']:.1f} s, at most {left:.0f} s left"])
+
+
+def set_learning_rate(net: Any, learning_rate: float) -> None:
+    """Give all parameters of the net this learning rate.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        Initialized.
+    learning_rate : float
+        Greater than 0.
+    """
+    for group in net.optimizer_.param_groups:
+        group["lr"] = learning_rate
+
+
+def _all_finite(module: torch.nn.Module) -> bool:
+    return all(bool(torch.isfinite(value).all()) for value in module.state_dict().values())

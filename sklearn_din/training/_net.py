@@ -1,0 +1,162 @@
+"""The skorch net: a DIN, its loss, its optimizer, and the callbacks that train it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, GradientNormClipping, PassthroughScoring
+
+from sklearn_din.nn import DIN
+from sklearn_din.training._batches import MiniBatch, Rows, ShuffledBatches
+from sklearn_din.training._callbacks import StopTraining
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+}
+
+
+class DINNet(NeuralNet):
+    """A skorch net that trains on whole mini-batches of flat tensors.
+
+    Parameters
+    ----------
+    module : DIN
+        Initialized, on its device.
+    criterion : torch.nn.Module
+        ``criterion(raw, target, weight)``.
+    alpha : float
+        L2 regularization (for ``"adamw"`` decoupled) of the weights, biases and embeddings apart.
+    unknown_rate : float
+        Share of ids replaced by unknown in training.
+    shuffling, noise : torch.Generator
+        Randomness of the order of the rows, and of the ids replaced by unknown.
+    **kwargs
+        Of ``skorch.NeuralNet``.
+    """
+
+    def __init__(
+        self,
+        module: DIN,
+        criterion: torch.nn.Module,
+        *,
+        alpha: float = 0.0,
+        unknown_rate: float = 0.0,
+        shuffling: torch.Generator,
+        noise: torch.Generator,
+        **kwargs: Any,
+    ) -> None:
+        self.alpha = alpha
+        self.unknown_rate = unknown_rate
+        self.shuffling = shuffling
+        self.noise = noise
+        super().__init__(module, criterion, train_split=None, **kwargs)
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        return [("epoch_timer", EpochTimer()), ("train_loss", PassthroughScoring("train_loss", on_train=True))]
+
+    def get_iterator(self, dataset: Rows, training: bool = False) -> ShuffledBatches:
+        """Return an epoch of shuffled mini-batches of ``dataset``."""
+        return ShuffledBatches(
+            dataset,
+            batch_size=self.batch_size,
+            unknown_rate=self.unknown_rate,
+            shuffling=self.shuffling,
+            noise=self.noise,
+        )
+
+    def initialize_optimizer(self, triggered_directly: bool | None = None) -> "DINNet":
+        """Create the optimizer: ``alpha`` applies to the matrices of the network."""
+        decayed: list[torch.nn.Parameter] = []
+        others: list[torch.nn.Parameter] = []
+        for name, parameter in self.module_.named_parameters():
+            is_matrix = parameter.ndim > 1 and not name.startswith("embedding.")
+            (decayed if is_matrix else others).append(parameter)
+        groups = [{"params": decayed, "weight_decay": self.alpha}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer_ = self.optimizer([group for group in groups if group["params"]], lr=self.lr, fused=True)
+        return self
+
+    def train_step_single(self, batch: MiniBatch, **fit_params: Any) -> dict[str, Any]:
+        """Compute the loss of a mini-batch and its gradients."""
+        self._set_training(True)
+        raw = self.module_(batch.features)
+        loss = self.criterion_(raw, batch.target, batch.weight)
+        loss.backward()
+        return {"loss": loss.detach(), "y_pred": raw.detach()}
+
+    def partial_fit(self, X: Rows, y: None = None, classes: None = None, **fit_params: Any) -> "DINNet":
+        """Train on the rows. Unlike in skorch, Ctrl-C is not swallowed."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        with suppress(StopTraining):
+            self.fit_loop(X)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Call the callbacks; skorch's EarlyStopping, which stops by ``KeyboardInterrupt``, ends the training."""
+        getattr(self, method_name)(self, **kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **kwargs)
+            except KeyboardInterrupt:
+                if isinstance(callback, EarlyStopping):
+                    raise StopTraining from None
+                raise
+
+
+def build_net(
+    module: DIN,
+    criterion: torch.nn.Module,
+    *,
+    optimizer: str,
+    learning_rate: float,
+    regularization: Callback | None,
+    clip_norm: float | None,
+    callbacks: Sequence[Callback],
+    **parameters: Any,
+) -> DINNet:
+    """Return a net that is ready to train.
+
+    Parameters
+    ----------
+    module : DIN
+        Initialized, on its device.
+    criterion : torch.nn.Module
+        The loss.
+    optimizer : {"adam", "adamw", "sgd", "adagrad"}
+        Which one, in its fused form.
+    learning_rate : float
+        Of the first step.
+    regularization : skorch.callbacks.Callback or None
+        What adds to the gradients of the embeddings.
+    clip_norm : float or None
+        Largest norm of all gradients together, those of the regularization included.
+    callbacks : sequence of skorch.callbacks.Callback
+        Schedule, evaluation, and the user's own, in the order in which they are called.
+    **parameters
+        Of ``DINNet``.
+
+    Returns
+    -------
+    DINNet
+        Not yet initialized.
+    """
+    gradients = [] if regularization is None else [regularization]
+    if clip_norm is not None:
+        gradients.append(GradientNormClipping(clip_norm))
+    return DINNet(
+        module,
+        criterion,
+        optimizer=OPTIMIZERS[optimizer],
+        lr=learning_rate,
+        callbacks=[*gradients, *callbacks],
+        verbose=0,
+        **parameters,
+    )

@@ -1,0 +1,65 @@
+"""The raw output of a network for all rows of a table, and the attention it paid."""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklearn_din.nn import DIN
+from sklearn_din.training._batches import TensorTable, batches_in_order
+
+BLOCK = 1024  # rows at a time; larger blocks leave the processor's cache
+
+
+def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None) -> Tensor:
+    """Return the raw output of the network in evaluation mode.
+
+    The multilayer perceptron runs in float64, so that an output does not depend, beyond 1e-12 or so, on the rows it
+    shares a block with.
+
+    Parameters
+    ----------
+    module : DIN
+        Left in evaluation mode.
+    table : TensorTable
+        On the device of the module; 0 rows are allowed.
+    positions : Tensor of shape (n_samples,), int64, optional
+        Which rows; default all.
+
+    Returns
+    -------
+    Tensor of shape (n_samples,) or (n_samples, n_classes), float64
+        Logits, on the CPU.
+    """
+    module.eval()
+    head = deepcopy(module.mlp).double()
+    with torch.inference_mode():
+        parts = [head(module.features(batch).double()) for batch in batches_in_order(table, BLOCK, positions)]
+        if not parts:
+            parts = [torch.zeros((0, head.output.out_features), dtype=torch.float64)]
+        raw = torch.cat(parts).cpu()
+    return raw.squeeze(1) if raw.shape[1] == 1 else raw
+
+
+def predict_attention(module: DIN, table: TensorTable) -> dict[str, np.ndarray]:
+    """Return the weight of each behavior of each row, flat in the order of the table.
+
+    Parameters
+    ----------
+    module : DIN
+        Left in evaluation mode.
+    table : TensorTable
+        On the device of the module.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_behaviors,), float32
+        By the name of the sequence.
+    """
+    module.eval()
+    names = [sequence.name for sequence in table.layout.sequences]
+    with torch.inference_mode():
+        parts = [module.attention_weights(batch) for batch in batches_in_order(table, BLOCK)]
+    empty = torch.zeros(0)
+    return {name: torch.cat([empty, *(part[name].cpu() for part in parts)]).numpy() for name in names}

@@ -1,0 +1,113 @@
+"""Device, threads and random numbers of one fit, without touching global state."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Return the device that ``device`` names; ``"auto"`` is CUDA where there is one, else the CPU.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        ``"auto"`` or what ``torch.device`` takes.
+
+    Returns
+    -------
+    torch.device
+        A device that tensors can be put on.
+
+    Raises
+    ------
+    ValueError
+        If torch doesn't know the device or this machine doesn't have it.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        msg = f"The device can't be used: {device!r} ({reason}). Give 'auto', 'cpu' or a device that this machine has."
+        raise ValueError(msg) from error
+    return resolved
+
+
+@contextmanager
+def threads(n_threads: int | None) -> Iterator[None]:
+    """Let torch use ``n_threads`` threads inside the block (None: as many as it does), and as many as before after it.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        At least 1.
+    """
+    before = torch.get_num_threads()
+    if n_threads is None or n_threads == before:
+        yield
+        return
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class RandomSource:
+    """The private generators of one fit, all derived from one seed.
+
+    Attributes
+    ----------
+    split : numpy.random.Generator
+        Which rows are held out for validation.
+    initialization : torch.Generator
+        Initial weights, always drawn on the CPU: the same on every device.
+    shuffling : torch.Generator
+        Order of the rows, on the CPU.
+    noise : torch.Generator
+        Dropout and ids replaced by unknown, on the device of the data.
+    """
+
+    split: np.random.Generator
+    initialization: torch.Generator
+    shuffling: torch.Generator
+    noise: torch.Generator
+
+
+def make_random_source(random_state: int | np.random.RandomState | None, device: torch.device) -> RandomSource:
+    """Derive the generators of one fit.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        An int gives the same generators each time; a RandomState is drawn from once; None draws fresh entropy from the
+        operating system, since drawing from numpy's global generator would change it.
+    device : torch.device
+        Where the data lies.
+
+    Returns
+    -------
+    RandomSource
+        Four independent generators.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        entropy: int | None = int(random_state.randint(np.iinfo(np.int32).max))
+    else:
+        entropy = None if random_state is None else int(random_state)
+    seeds = np.random.SeedSequence(entropy).spawn(4)
+
+    def generator(seed: np.random.SeedSequence, place: str | torch.device) -> torch.Generator:
+        return torch.Generator(place).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+    return RandomSource(
+        split=np.random.default_rng(seeds[0]),
+        initialization=generator(seeds[1], "cpu"),
+        shuffling=generator(seeds[2], "cpu"),
+        noise=generator(seeds[3], device),
+    )
