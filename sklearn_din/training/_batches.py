@@ -44,6 +44,12 @@ class TensorTable:
             array = array.copy()
         return torch.from_numpy(array).to(self.device)
 
+    @property
+    def mean_behaviors(self) -> float:
+        """Behaviors per row, those of all sequences together."""
+        names = [sequence.name for sequence in self.layout.sequences]
+        return sum(len(self._values[name]) for name in names) / max(self.n_rows, 1)
+
     def lengths(self, name: str) -> Tensor:
         """Return the behaviors in each row of a sequence or bag, shape (n_samples,), int64."""
         return self._offsets[name].diff()
@@ -137,8 +143,8 @@ class ShuffledBatches:
         Rows per batch.
     unknown_rate : float
         Share of the ids that are replaced by unknown, so that the vector of unknown is learnt.
-    shuffling, noise : torch.Generator
-        Randomness of the order, and of the replaced ids.
+    shuffling, noise : torch.Generator or None
+        Randomness of the order, and of the replaced ids; None is torch's global generator.
     """
 
     def __init__(
@@ -147,8 +153,8 @@ class ShuffledBatches:
         *,
         batch_size: int,
         unknown_rate: float,
-        shuffling: torch.Generator,
-        noise: torch.Generator,
+        shuffling: torch.Generator | None,
+        noise: torch.Generator | None,
     ) -> None:
         self.rows = rows
         self.batch_size = batch_size

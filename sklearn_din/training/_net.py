@@ -33,8 +33,8 @@ class DINNet(NeuralNet):
         L2 regularization (for ``"adamw"`` decoupled) of the weights, biases and embeddings apart.
     unknown_rate : float
         Share of ids replaced by unknown in training.
-    shuffling, noise : torch.Generator
-        Randomness of the order of the rows, and of the ids replaced by unknown.
+    shuffling, noise : torch.Generator or None
+        Randomness of the order of the rows, and of the ids replaced by unknown; None is torch's global generator.
     **kwargs
         Of ``skorch.NeuralNet``.
     """
@@ -46,8 +46,8 @@ class DINNet(NeuralNet):
         *,
         alpha: float = 0.0,
         unknown_rate: float = 0.0,
-        shuffling: torch.Generator,
-        noise: torch.Generator,
+        shuffling: torch.Generator | None = None,
+        noise: torch.Generator | None = None,
         **kwargs: Any,
     ) -> None:
         self.alpha = alpha
@@ -78,7 +78,8 @@ class DINNet(NeuralNet):
             is_matrix = parameter.ndim > 1 and not name.startswith("embedding.")
             (decayed if is_matrix else others).append(parameter)
         groups = [{"params": decayed, "weight_decay": self.alpha}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer_ = self.optimizer([group for group in groups if group["params"]], lr=self.lr, fused=True)
+        is_fused = self.optimizer is not torch.optim.Adagrad or not others[0].is_cuda  # torch has no such kernel
+        self.optimizer_ = self.optimizer([group for group in groups if group["params"]], lr=self.lr, fused=is_fused)
         return self
 
     def train_step_single(self, batch: MiniBatch, **fit_params: Any) -> dict[str, Any]:

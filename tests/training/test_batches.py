@@ -38,6 +38,10 @@ def test_fields_of_a_sequence_share_their_offsets(table):
     assert batch["hist_item"][1] is batch["hist_rating"][1]
 
 
+def test_mean_behaviors_counts_a_behavior_once_whatever_its_fields(table):
+    assert TensorTable(table, CPU).mean_behaviors == 6 / 4
+
+
 def test_ids_stay_int32(table):
     batch = TensorTable(table, CPU).batch(torch.tensor([0]))
 
