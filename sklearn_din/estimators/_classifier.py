@@ -1,0 +1,370 @@
+"""DINClassifier: click prediction, and any other classification with behaviors."""
+
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, column_or_1d
+
+from sklearn_din.estimators._base import BaseDIN
+from sklearn_din.training import BinaryLogLoss, MulticlassLogLoss
+from sklearn_din.utils._pieces import shown
+
+SMALLEST_SHARE = 1e-6  # of a class, so that its prior logit is finite
+
+
+class DINClassifier(ClassifierMixin, BaseDIN):
+    """Deep Interest Network for classification.
+
+    Attends, for each candidate, to those of the user's past behaviors that matter to it, and feeds the attended
+    behaviors, the candidate and the other features to a multilayer perceptron. Give it the output of a
+    ``BehaviorEncoder``, in a ``Pipeline``. Plain numbers train the paper's base model, which has no behaviors; scale
+    them first.
+
+    Parameters
+    ----------
+    embedding_dim : int or dict of str to int, default=16
+        Width of the embedding vectors: one for all, or one for each vocabulary, by the name of its candidate column,
+        categorical column, bag or behavior-only column.
+    attention_hidden_layer_sizes : array-like of int, default=(80, 40)
+        Hidden layers of the activation unit.
+    attention_activation : {"dice", "prelu", "relu", "sigmoid", "tanh"}, default="dice"
+        Their activation function.
+    attention_normalization : {"softmax", "sigmoid"} or None, default="softmax"
+        What is applied to the scores of a history. None is the paper's text: the sum of the weights then tells the
+        intensity of interest; pair it with ``batch_norm``.
+    attention_interaction : {"difference_product", "outer", "concatenation"}, default="difference_product"
+        What the activation unit sees beside candidate ``a`` and behavior ``e``: ``a - e`` and ``a * e`` (released
+        code), all products of their components (paper, section 4.3), or nothing.
+    hidden_layer_sizes : array-like of int, default=(200, 80)
+        Hidden layers of the final network.
+    activation : {"dice", "prelu", "relu", "sigmoid", "tanh"}, default="dice"
+        Their activation function.
+    interest_product : bool, default=True
+        Whether the final network also sees the product of candidate and attended behaviors (released code).
+    dropout : float, default=0.1
+        Share of the final network's hidden units that are dropped in training, in [0, 1).
+    attention_dropout : float, default=0.0
+        The same of the activation unit.
+    batch_norm : bool, default=False
+        Whether to normalise each hidden layer of the final network over the mini-batch.
+    pooling : {"attention", "mean", "sum"}, default="attention"
+        How behaviors become one vector; mean and sum are the base models.
+    recency_embedding : bool, default=True
+        Whether behaviors have an embedding of their distance from the newest.
+    unknown_rate : float, default=0.05
+        Share of the ids that training replaces by unknown, so that the vector of unknown is learnt, in [0, 1).
+    optimizer : {"adam", "adamw", "sgd", "adagrad"}, default="adam"
+        Which one.
+    learning_rate : float, default=6e-3
+        At the first step.
+    learning_rate_schedule : {"linear", "plateau", "constant"}, default="linear"
+        Falls linearly to 0 over ``max_epochs``; is multiplied by 0.1 (and training returns to the best weights) at each
+        evaluation without gain; stays.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows at most. "auto": 6 from 200,000 rows on, up to 20 below, and more where it takes
+        them to make 600 steps.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": the largest power of two between 32 and 1,024 with 64 steps per epoch or more, and some
+        16,000 behaviors per step or fewer.
+    clip_norm : float or None, default=5.0
+        Largest norm of the gradient.
+    embedding_regularization : {"minibatch_aware", "l2"} or None, default="minibatch_aware"
+        Penalty of the embeddings: of the ids in the batch, each divided by the number of training rows it occurs in
+        (paper, section 5.1), or of all.
+    embedding_alpha : float, default=10.0
+        Its strength, the paper's lambda. The paper's 0.01 was for 2 * 10**9 rows; with 10**5 it does nothing.
+    alpha : float, default=0.0
+        L2 penalty of the other weight matrices.
+    embedding_init_std : float, default=0.01
+        Standard deviation of the initial embeddings.
+    early_stopping : bool, default=True
+        Whether to hold out ``validation_fraction`` of the rows (unless ``fit`` is given ``X_val``), to stop when the
+        score on them no longer improves. The best weights are restored whenever there are such rows.
+    validation_fraction : float, default=0.1
+        Share of the rows, each class in proportion. With fewer than ``1 / validation_fraction`` rows none are held out.
+    n_iter_no_change : int, default=2
+        Evaluations without gain after which training stops. Where ``max_epochs="auto"`` trains more than 6 epochs, it
+        grows in proportion.
+    scoring : str or callable, default="loss"
+        Score on the held-out rows: "loss", a scorer's name, or a scorer.
+    evaluations_per_epoch : int, default=1
+        Evaluations in each epoch.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as in scikit-learn.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the last fit, if the encoding is the same.
+    callbacks : list of skorch callbacks or None, default=None
+        Called in training, with the net.
+    device : str, default="auto"
+        "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", ...
+    n_threads : int or None, default=None
+        Threads of torch in ``fit`` and predictions; None leaves their number as it is.
+    random_state : int, RandomState instance or None, default=None
+        An int makes ``fit`` reproducible. None draws from the operating system, not from numpy's global generator.
+    verbose : bool or int, default=0
+        Whether to print a line per evaluation.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Columns of the input (of the padded matrix of an ``EncodedTable``).
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where the input has names.
+    layout_ : FeatureLayout
+        Columns of the input, by kind.
+    net_ : skorch.NeuralNet
+        The trained net.
+    module_ : sklearn_din.nn.DIN
+        Its torch module.
+    history_ : list of dict
+        One per evaluation: epoch, train_loss (nats per row), learning_rate, seconds since the start, and, where rows
+        are held out, valid_loss and valid_score.
+    n_epochs_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights were kept, from 1; the last one where nothing is held out.
+    best_score_ : float or None
+        The score then: greater is better, the negative loss for ``scoring="loss"``; None where nothing is held out.
+    device_ : torch.device
+        Where the net is.
+
+    See Also
+    --------
+    sklearn_din.BehaviorEncoder : Makes ids of the columns of a frame.
+    sklearn_din.inspection.attention_weights : Which behaviors mattered.
+
+    Notes
+    -----
+    An unknown id has a vector of its own; an empty history gives a zero interest vector. The statistics of Dice and
+    batch normalization see rows, whatever their weight.
+
+    References
+    ----------
+    Zhou et al., *Deep Interest Network for Click-Through Rate Prediction*, KDD 2018, arXiv 1706.06978.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_din import BehaviorEncoder, DINClassifier
+    >>> from sklearn_din.datasets import make_clicks
+    >>> X, y = make_clicks(500, random_state=0)
+    >>> encoder = BehaviorEncoder({"hist_item": "item", "hist_category": "category"})
+    >>> model = make_pipeline(encoder, DINClassifier(max_epochs=2, random_state=0)).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (500, 2)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseDIN._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        embedding_dim=16,
+        attention_hidden_layer_sizes=(80, 40),
+        attention_activation="dice",
+        attention_normalization="softmax",
+        attention_interaction="difference_product",
+        hidden_layer_sizes=(200, 80),
+        activation="dice",
+        interest_product=True,
+        dropout=0.1,
+        attention_dropout=0.0,
+        batch_norm=False,
+        pooling="attention",
+        recency_embedding=True,
+        unknown_rate=0.05,
+        optimizer="adam",
+        learning_rate=6e-3,
+        learning_rate_schedule="linear",
+        max_epochs="auto",
+        batch_size="auto",
+        clip_norm=5.0,
+        embedding_regularization="minibatch_aware",
+        embedding_alpha=10.0,
+        alpha=0.0,
+        embedding_init_std=0.01,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=2,
+        scoring="loss",
+        evaluations_per_epoch=1,
+        class_weight=None,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        n_threads=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.embedding_dim = embedding_dim
+        self.attention_hidden_layer_sizes = attention_hidden_layer_sizes
+        self.attention_activation = attention_activation
+        self.attention_normalization = attention_normalization
+        self.attention_interaction = attention_interaction
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.interest_product = interest_product
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.batch_norm = batch_norm
+        self.pooling = pooling
+        self.recency_embedding = recency_embedding
+        self.unknown_rate = unknown_rate
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.clip_norm = clip_norm
+        self.embedding_regularization = embedding_regularization
+        self.embedding_alpha = embedding_alpha
+        self.alpha = alpha
+        self.embedding_init_std = embedding_init_std
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.scoring = scoring
+        self.evaluations_per_epoch = evaluations_per_epoch
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train on rows and their labels.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Rows encoded by a ``BehaviorEncoder``, or plain numbers.
+        y : array-like of shape (n_samples,)
+            Labels of any type, two classes or more.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, 0 or greater; only their proportions count.
+        X_val, y_val : like X and y, optional
+            Rows for early stopping; nothing is then held out from ``X``.
+        sample_weight_val : array-like of shape (n_val,), optional
+            Weights of those rows.
+
+        Returns
+        -------
+        self : DINClassifier
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If there is only one class, a value is not finite, or training diverged in its first evaluation.
+        TypeError
+            If ``X`` is a frame that was not encoded.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    def decision_function(self, X):
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Encoded by the encoder of ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Log odds of the second class, or one value for each class.
+        """
+        return self._raw_output(X)
+
+    def predict_proba(self, X):
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Encoded by the encoder of ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``; each row sums to 1.
+        """
+        raw = self.decision_function(X)
+        if raw.ndim == 2:
+            return softmax(raw, axis=1)
+        positive = expit(raw)
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X):
+        """Return the most probable label of each row.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Encoded by the encoder of ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Of ``classes_``.
+        """
+        raw = self.decision_function(X)
+        return self.classes_[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0).astype(int)]
+
+    def _validate_target(self, y):
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        return y
+
+    def _learn_target(self, y, weight):
+        classes = np.unique(y)
+        if len(classes) < 2:
+            msg = f"y has only one class: {shown(classes[0])}. A classifier needs rows of two classes at least."
+            raise ValueError(msg)
+        last = getattr(self, "classes_", classes)
+        if self.warm_start and not np.array_equal(classes, last):
+            msg = f"y has the classes {classes}, the last fit had {last}: warm_start=True needs the same ones."
+            raise ValueError(msg)
+        self.classes_ = classes
+
+    def _encode_target(self, y):
+        codes = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        is_new = self.classes_[codes] != y
+        if is_new.any():
+            row = int(np.flatnonzero(is_new)[0])
+            msg = f"y_val has a label that y doesn't have: row {row} has {shown(y[row])}, y has {self.classes_}."
+            raise ValueError(msg)
+        return codes.astype(np.int64 if self._n_outputs > 1 else np.float32)
+
+    def _class_weighted(self, y, weight):
+        if self.class_weight is None:
+            return weight
+        of_class = compute_sample_weight(self.class_weight, y)
+        return of_class if weight is None else weight * of_class
+
+    def _prior(self, examples):
+        codes = examples.target[examples.positions].astype(int)
+        counts = np.bincount(codes, weights=examples.weights, minlength=len(self.classes_))
+        shares = np.maximum(counts / counts.sum(), SMALLEST_SHARE)
+        return np.log(shares) if self._n_outputs > 1 else np.log(shares[1:] / shares[:1])
+
+    def _make_criterion(self):
+        return MulticlassLogLoss() if self._n_outputs > 1 else BinaryLogLoss()
+
+    @property
+    def _n_outputs(self):
+        return 1 if len(self.classes_) == 2 else len(self.classes_)

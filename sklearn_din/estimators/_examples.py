@@ -1,0 +1,122 @@
+"""Rows with their target and weight: what is trained on, and what is held out."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklearn_din.preprocessing import EncodedTable
+from sklearn_din.training import Rows, TensorTable
+
+
+class Examples(NamedTuple):
+    """Rows of a table with what they should be predicted as.
+
+    Attributes
+    ----------
+    table : EncodedTable
+        All rows.
+    target : ndarray of shape (n_samples,)
+        Of all rows, as the loss wants it: float32 for one output, int64 class numbers for several.
+    y : ndarray of shape (n_samples,)
+        Of all rows, as it was given.
+    weight : ndarray of shape (n_samples,) or None
+        Of all rows.
+    positions : ndarray of shape (n_rows,), int64
+        Which of the rows are meant.
+    """
+
+    table: EncodedTable
+    target: NDArray
+    y: NDArray
+    weight: NDArray[np.float64] | None
+    positions: NDArray[np.int64]
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """Weights of the meant rows, shape (n_rows,); None where all are 1."""
+        return None if self.weight is None else self.weight[self.positions]
+
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple["Examples", "Examples | None"]:
+        """Hold out a random part of the rows, each target value in proportion.
+
+        Parameters
+        ----------
+        fraction : float
+            Share of the rows that is held out, between 0 and 1, rounded down to whole rows.
+        rng : numpy.random.Generator
+            Which ones.
+
+        Returns
+        -------
+        tuple of Examples
+            The rows to train on, and those held out: None where ``fraction`` of the rows is less than one.
+        """
+        strata = self.target if self.target.dtype == np.int64 or len(np.unique(self.target)) == 2 else None
+        is_held_out = hold_out(len(self.positions), fraction, rng, strata)
+        if not is_held_out.any():
+            return self, None
+        train, held_out = self.positions[~is_held_out], self.positions[is_held_out]
+        return self._replace(positions=train), self._replace(positions=held_out)
+
+    def to_rows(self, tensors: TensorTable) -> Rows:
+        """Return the meant rows as tensors; their weights get mean 1.
+
+        Parameters
+        ----------
+        tensors : TensorTable
+            The table on its device.
+
+        Returns
+        -------
+        Rows
+            On that device.
+        """
+        weights = self.weights
+        scaled = None if weights is None else (weights / weights.mean()).astype(np.float32)
+        return Rows(
+            table=tensors,
+            positions=torch.from_numpy(self.positions).to(tensors.device),
+            target=torch.from_numpy(self.target[self.positions]).to(tensors.device),
+            weight=None if scaled is None else torch.from_numpy(scaled).to(tensors.device),
+        )
+
+
+def hold_out(
+    n_rows: int, fraction: float, rng: np.random.Generator, strata: NDArray | None = None
+) -> NDArray[np.bool_]:
+    """Choose ``floor(n_rows * fraction)`` rows at random, from each stratum in proportion to its size.
+
+    The rows are put in random order, sorted by stratum, and every (1 / fraction)-th is taken. Unlike
+    ``train_test_split``, this works for strata of any size.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to choose from.
+    fraction : float
+        Between 0 and 1.
+    rng : numpy.random.Generator
+        Randomness.
+    strata : ndarray of shape (n_rows,), optional
+        What is kept in proportion; None for nothing.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), bool
+        True for the chosen rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hold_out(10, 0.2, np.random.default_rng(0), np.repeat([0, 1], 5)).reshape(2, 5).sum(axis=1)
+    array([1, 1])
+    """
+    order = rng.permutation(n_rows)
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
+    quota = np.floor(np.arange(n_rows + 1) * fraction + 1e-9)
+    chosen = np.zeros(n_rows, dtype=bool)
+    chosen[order[np.diff(quota) > 0]] = True
+    return chosen

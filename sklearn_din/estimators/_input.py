@@ -1,0 +1,99 @@
+"""What an estimator is given, as an ``EncodedTable``: one already, or plain numbers."""
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from sklearn_din.layout import FeatureLayout
+from sklearn_din.preprocessing import EncodedTable
+
+PIPELINE = """
+    Pipeline([
+        ("encode", BehaviorEncoder({"hist_item": "item"})),   # list column: candidate column
+        ("din", DINClassifier()),
+    ])"""
+
+
+def as_table(estimator: Any, X: Any, *, reset: bool) -> EncodedTable:
+    """Return ``X`` as a table, and record (``reset``) or check its features.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` and, where there are names, ``feature_names_in_``.
+    X : EncodedTable, or array-like or frame of shape (n_samples, n_features)
+        Plain numbers are taken as they are, as float32.
+    reset : bool
+        True in ``fit``.
+
+    Returns
+    -------
+    EncodedTable
+        ``X`` itself, or its numbers.
+
+    Raises
+    ------
+    ValueError
+        If the numbers are not finite, or the features are not those of ``fit``.
+    TypeError
+        If ``X`` is a frame with columns that are not numbers.
+    """
+    if isinstance(X, EncodedTable):
+        if reset:
+            estimator.n_features_in_ = X.shape[1]
+            estimator.feature_names_in_ = np.asarray(X.layout.padded_names, dtype=object)
+        else:
+            _check_layout(estimator, X.layout)
+        return X
+    _check_is_numeric(X)
+    if not reset and estimator.layout_.columns != estimator.layout_.numeric:
+        msg = (
+            f"X is not encoded: {type(estimator).__name__} was fitted on a table with the columns "
+            f"{', '.join(estimator.layout_.columns)}, and got a {type(X).__name__}. "
+            "Encode X with the same fitted BehaviorEncoder, for example in a Pipeline."
+        )
+        raise TypeError(msg)
+    numbers = validate_data(estimator, X, reset=reset, dtype=np.float32)
+    names = getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(numbers.shape[1])])
+    layout = FeatureLayout(numeric=tuple(names))
+    if not reset:
+        _check_layout(estimator, layout)
+    return EncodedTable(layout, dict(zip(layout.numeric, numbers.T, strict=True)))
+
+
+def _check_layout(estimator: Any, layout: FeatureLayout) -> None:
+    if layout == estimator.layout_:
+        return
+    given, fitted = layout.columns, estimator.layout_.columns
+    difference = (
+        f"its columns are {', '.join(given)}, those of fit were {', '.join(fitted)}"
+        if given != fitted
+        else "the columns have the same names, but other vocabularies or lengths"
+    )
+    msg = (
+        f"X was not encoded as the rows that {type(estimator).__name__} was fitted on: {difference}. "
+        "Encode both with the same fitted BehaviorEncoder, for example in a Pipeline."
+    )
+    raise ValueError(msg)
+
+
+def _check_is_numeric(X: Any) -> None:
+    if isinstance(X, dict):
+        name = next(iter(X), "")
+        raise TypeError(_needs_encoder("X is a dict of columns", name))
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        return
+    for name, dtype in frame.schema.items():
+        cells = frame[name].drop_nulls() if dtype == nw.Object else None
+        is_list = cells is not None and len(cells) > 0 and isinstance(cells[0], list | tuple | np.ndarray)
+        if is_list or dtype in (nw.List, nw.Array):
+            raise TypeError(_needs_encoder("X has a column of lists", name))
+        if dtype in (nw.String, nw.Categorical, nw.Enum):
+            raise TypeError(_needs_encoder("X has a column of strings", name))
+
+
+def _needs_encoder(problem: str, name: str) -> str:
+    return f"{problem}: {name!r}. The estimator takes encoded ids or plain numbers; put an encoder before it:{PIPELINE}"
