@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, overload
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+
+from sklearn_din.utils._arrow import arrow_array
 
 _GAUC_CONSTRAINTS: Mapping[str, list[Any]] = {
     "y_true": ["array-like"],
@@ -196,25 +197,10 @@ def _positions(values: ArrayLike, name: str) -> tuple[NDArray[np.int64], int]:
 
 def _arrow_column(values: ArrayLike) -> Any:
     """Return the values as one Arrow array, NaN as null, categoricals decoded."""
-    series = nw.from_native(values, series_only=True, pass_through=True)
-    if isinstance(series, nw.Series):
-        column = series.to_arrow()
-    else:
-        # A list goes to Arrow as it is: as an array, 1 and "1" would become the same.
-        is_taken = isinstance(values, list | tuple | pa.Array)
-        column = pa.array(values if is_taken else _native_order(np.asarray(values)), from_pandas=True)
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = arrow_array(values)
     if pa.types.is_floating(column.type):
         column = pc.add(pc.if_else(pc.is_nan(column), None, column), 0.0)  # -0.0 is the same value as 0.0
     return column
-
-
-def _native_order(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the values in the byte order of the machine, the only one that Arrow takes."""
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _areas(

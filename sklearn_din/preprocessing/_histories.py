@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from sklearn_din.utils._arrow import arrow_array
 from sklearn_din.utils._pieces import shown
 from sklearn_din.utils._ragged import offsets_of, ranges
 
@@ -153,21 +154,10 @@ def _column_names(frame: Any, role: str) -> list[str]:
 def _arrow(values: Any, role: str, name: str) -> Any:
     """Return a column as one Arrow array: categoricals decoded, texts with 64-bit offsets."""
     try:
-        series = nw.from_native(values, series_only=True, pass_through=True)
-        if isinstance(series, nw.Series):
-            column = series.to_arrow()
-        elif isinstance(series, list | tuple | pa.Array):
-            column = pa.array(series, from_pandas=True)
-        else:
-            array = np.asarray(series)
-            column = pa.array(array.astype(array.dtype.newbyteorder("="), copy=False), from_pandas=True)
+        column = arrow_array(values)
     except (pa.ArrowException, OverflowError) as error:
         msg = f"Column {name!r} of {role} must hold values of one type: {error}. Convert it, for example to strings."
         raise TypeError(msg) from error
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_string_view(column.type):
         column = column.cast(pa.large_string())  # many copies of a text exceed 32-bit offsets
     return column

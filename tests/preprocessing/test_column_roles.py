@@ -108,7 +108,7 @@ def test_parameters_that_name_no_column_at_all_raise():
 def test_selectors_do_not_reach_behaviors_and_candidates():
     encoder = BehaviorEncoder(
         {"hist": "item"},
-        categorical_features=make_column_selector(dtype_include=["category", "bool", "str"]),
+        categorical_features=make_column_selector(pattern="^name$|^ok$|^kind$|^item$|^hist$"),
         numeric_features=make_column_selector(dtype_include="number"),
         bag_features=make_column_selector(pattern="tags|hist"),
     )
