@@ -9,7 +9,8 @@ from torch import Tensor
 from sklearn_din.nn import DIN
 from sklearn_din.training._batches import TensorTable, batches_in_order
 
-BLOCK = 1024  # rows at a time; larger blocks leave the processor's cache
+LARGEST_BLOCK, SMALLEST_BLOCK = 4096, 64  # rows at a time
+BEHAVIORS_PER_BLOCK = 8_192  # about: the intermediate values of more of them leave the processor's cache
 
 
 def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None) -> Tensor:
@@ -35,7 +36,7 @@ def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None
     module.eval()
     head = deepcopy(module.mlp).double()
     with torch.inference_mode():
-        parts = [head(module.features(batch).double()) for batch in batches_in_order(table, BLOCK, positions)]
+        parts = [head(module.features(batch).double()) for batch in batches_in_order(table, _block(table), positions)]
         if not parts:
             parts = [torch.zeros((0, head.output.out_features), dtype=torch.float64)]
         raw = torch.cat(parts).cpu()
@@ -60,6 +61,11 @@ def predict_attention(module: DIN, table: TensorTable) -> dict[str, np.ndarray]:
     module.eval()
     names = [sequence.name for sequence in table.layout.sequences]
     with torch.inference_mode():
-        parts = [module.attention_weights(batch) for batch in batches_in_order(table, BLOCK)]
+        parts = [module.attention_weights(batch) for batch in batches_in_order(table, _block(table))]
     empty = torch.zeros(0)
     return {name: torch.cat([empty, *(part[name].cpu() for part in parts)]).numpy() for name in names}
+
+
+def _block(table: TensorTable) -> int:
+    rows = int(BEHAVIORS_PER_BLOCK / max(table.mean_behaviors, 1))
+    return min(max(rows, SMALLEST_BLOCK), LARGEST_BLOCK)
