@@ -1,0 +1,304 @@
+"""Training and state of an estimator: attributes, stopping, regularization, randomness, pickles, callbacks."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from skorch.callbacks import Callback, EarlyStopping
+
+
+def state_of(model):
+    return {name: value.numpy() for name, value in model.module_.state_dict().items()}
+
+
+def test_fitted_attributes_describe_the_training(make_classifier, table, clicks):
+    model = make_classifier(max_epochs=4).fit(table, clicks[1])
+
+    assert model.n_features_in_ == table.shape[1]
+    assert model.layout_ == table.layout
+    assert 1 <= model.best_epoch_ <= model.n_epochs_ <= 4
+    assert model.best_score_ == max(record["valid_score"] for record in model.history_)
+    assert model.best_score_ == -min(record["valid_loss"] for record in model.history_)
+    assert model.net_.module_ is model.module_
+    assert str(model.device_) == "cpu"
+
+
+def test_without_held_out_rows_the_last_epoch_is_the_best(make_classifier, table, clicks):
+    model = make_classifier(early_stopping=False, max_epochs=3).fit(table, clicks[1])
+
+    assert model.best_epoch_ == model.n_epochs_ == 3
+    assert model.best_score_ is None
+
+
+def test_the_weights_of_the_best_epoch_are_kept(make_classifier, table, clicks):
+    y = np.random.default_rng(0).integers(0, 2, len(table))  # nothing to learn: the first epochs are the best
+    model = make_classifier(max_epochs=30, learning_rate=0.05, n_iter_no_change=30, learning_rate_schedule="constant")
+    model.fit(table[:200], y[:200], X_val=table[200:], y_val=y[200:])
+
+    assert model.best_epoch_ < model.n_epochs_
+    proba = model.predict_proba(table[200:])[np.arange(100), y[200:]]
+    assert -np.log(proba).mean() == pytest.approx(-model.best_score_, rel=1e-4)
+
+
+def test_early_stopping_stops(make_classifier, table, clicks):
+    model = make_classifier(max_epochs=200, learning_rate=0.05, n_iter_no_change=2).fit(table, clicks[1])
+
+    assert model.n_epochs_ == model.best_epoch_ + 2
+
+
+def test_x_val_keeps_all_rows_for_training(make_classifier, table, clicks):
+    class Rows(Callback):
+        seen = 0
+
+        def on_batch_end(self, net, batch=None, **kwargs):
+            self.seen += len(batch)
+
+    counter = Rows()
+    make_classifier(max_epochs=1, callbacks=[counter]).fit(table, clicks[1], X_val=table[:9], y_val=clicks[1][:9])
+    assert counter.seen == len(table)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "accuracy", lambda model, X, y: model.score(X, y)])
+def test_scoring_takes_any_scorer(make_classifier, table, clicks, scoring):
+    model = make_classifier(scoring=scoring).fit(table, clicks[1])
+
+    assert 0 <= model.best_score_ <= 1
+    assert "valid_loss" in model.history_[0]
+
+
+def test_evaluations_per_epoch_are_recorded(make_classifier, table, clicks):
+    model = make_classifier(max_epochs=2, evaluations_per_epoch=2, n_iter_no_change=9).fit(table, clicks[1])
+
+    assert len(model.history_) == 4
+    assert model.history_[-1]["epoch"] == 2
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "adagrad"])
+@pytest.mark.parametrize("schedule", ["linear", "plateau", "constant"])
+def test_every_optimizer_and_schedule_lowers_the_training_loss(make_classifier, table, clicks, optimizer, schedule):
+    rate = 1.0 if optimizer == "sgd" else 0.03
+    model = make_classifier(
+        optimizer=optimizer,
+        learning_rate_schedule=schedule,
+        learning_rate=rate,
+        max_epochs=20,
+        embedding_init_std=0.3,
+        embedding_regularization=None,
+        early_stopping=False,
+    ).fit(table, clicks[1])
+
+    assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"] - 0.01
+
+
+def test_alpha_shrinks_the_matrices_and_not_the_embeddings(make_classifier, table, clicks):
+    parameters = {"embedding_regularization": None, "max_epochs": 20, "early_stopping": False}
+    plain, shrunk = (make_classifier(alpha=alpha, **parameters).fit(table, clicks[1]) for alpha in (0.0, 1.0))
+
+    def norm(model, name):
+        return float(model.module_.get_parameter(name).detach().norm())
+
+    assert norm(shrunk, "mlp.output.weight") < 0.5 * norm(plain, "mlp.output.weight")
+
+
+def test_embedding_alpha_shrinks_the_embeddings(make_classifier, table, clicks):
+    for regularization in ("minibatch_aware", "l2"):
+        parameters = {
+            "embedding_regularization": regularization,
+            "embedding_init_std": 1.0,
+            "max_epochs": 60,
+            "early_stopping": False,
+        }
+        plain, shrunk = (make_classifier(embedding_alpha=a, **parameters).fit(table, clicks[1]) for a in (0.0, 1000.0))
+
+        sizes = [float(model.module_.embedding.weight("item").detach().norm()) for model in (plain, shrunk)]
+        assert sizes[1] < 0.8 * sizes[0]
+
+
+def test_the_vector_of_padding_stays_zero(make_classifier, table, clicks):
+    for regularization in ("minibatch_aware", "l2", None):
+        model = make_classifier(embedding_regularization=regularization).fit(table, clicks[1])
+        assert not model.module_.embedding.weight("item")[0].any()
+
+
+def test_clip_norm_bounds_the_gradient(make_classifier, table, clicks):
+    class LargestNorm(Callback):
+        norm = 0.0
+
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            squares = [parameter.grad.square().sum() for _, parameter in named_parameters if parameter.grad is not None]
+            self.norm = max(self.norm, float(sum(squares)) ** 0.5)
+
+    norms = []
+    for clip_norm in (None, 0.01):
+        largest = LargestNorm()
+        make_classifier(clip_norm=clip_norm, callbacks=[largest]).fit(table, clicks[1])
+        norms.append(largest.norm)
+    assert norms[1] == pytest.approx(0.01, rel=1e-3)
+    assert norms[0] > 0.01
+
+
+def test_the_same_random_state_gives_the_same_weights_to_the_bit(make_classifier, table, clicks):
+    first, second = (state_of(make_classifier(dropout=0.3).fit(table, clicks[1])) for _ in range(2))
+
+    for name, value in first.items():
+        assert_array_equal(value, second[name])
+
+
+def test_another_random_state_gives_other_weights(make_classifier, table, clicks):
+    first, second = (make_classifier(random_state=seed).fit(table, clicks[1]) for seed in (0, 1))
+
+    assert (first.predict_proba(table) != second.predict_proba(table)).any()
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_fit_and_predict_leave_global_state_alone(make_classifier, table, clicks, random_state):
+    def state():
+        return (
+            torch.get_rng_state().tolist(),
+            np.random.get_state()[1].tolist(),
+            torch.get_num_threads(),
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+        )
+
+    before = state()
+    make_classifier(random_state=random_state, n_threads=1).fit(table, clicks[1]).predict_proba(table)
+    assert state() == before
+
+
+def test_a_pickle_predicts_the_same_and_holds_no_training_rows(make_classifier, table, clicks):
+    model = make_classifier().fit(table, clicks[1])
+    copy = pickle.loads(pickle.dumps(model))
+
+    assert_array_equal(copy.predict_proba(table), model.predict_proba(table))
+    weights = sum(value.nbytes for value in state_of(model).values())
+    assert len(pickle.dumps(model)) < weights + 20_000
+    assert copy.history_ == model.history_
+
+
+def test_an_unpickled_model_can_be_fitted_again(make_classifier, table, clicks):
+    model = make_classifier().fit(table, clicks[1])
+    copy = pickle.loads(pickle.dumps(model)).fit(table, clicks[1])
+
+    assert_array_equal(copy.predict_proba(table), model.predict_proba(table))
+
+
+def test_set_params_after_fit_does_not_change_what_a_pickle_predicts(make_classifier, table, clicks):
+    model = make_classifier().fit(table, clicks[1])
+    expected = model.predict_proba(table)
+    model.set_params(embedding_dim=7, hidden_layer_sizes=(3,))
+
+    assert_array_equal(model.predict_proba(table), expected)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(table), expected)
+
+
+def test_warm_start_goes_on_from_the_last_weights(make_classifier, table, clicks):
+    parameters = {"early_stopping": False, "learning_rate_schedule": "constant", "max_epochs": 1}
+    warm = make_classifier(warm_start=True, **parameters)
+    losses = [warm.fit(table, clicks[1]).history_[-1]["train_loss"] for _ in range(30)]
+
+    cold = make_classifier(**parameters).fit(table, clicks[1])
+    assert losses[-1] < cold.history_[-1]["train_loss"] - 0.01
+
+
+def test_warm_start_refuses_another_encoding_and_other_classes(make_classifier, table, clicks):
+    model = make_classifier(warm_start=True).fit(table, clicks[1])
+
+    with pytest.raises(ValueError, match="warm_start=True needs the same"):
+        model.fit(table, np.array(["a", "b"])[clicks[1]])
+    model = make_classifier(warm_start=True).fit(table, clicks[1])
+    with pytest.raises(ValueError, match="not encoded as in the last fit"):
+        model.fit(np.zeros((4, 2)), [0, 1, 0, 1])
+    model = make_classifier(warm_start=True).fit(table, clicks[1]).set_params(embedding_dim=5)
+    with pytest.raises(ValueError, match="embedding_dim was 4 in the last fit and is 5 now"):
+        model.fit(table, clicks[1])
+
+
+def test_clone_is_unfitted(make_classifier, table, clicks):
+    model = clone(make_classifier().fit(table, clicks[1]))
+
+    with pytest.raises(NotFittedError):
+        model.predict(table)
+
+
+def test_x_val_without_y_val_raises(make_classifier, table, clicks):
+    with pytest.raises(ValueError, match="X_val and y_val belong together"):
+        make_classifier().fit(table, clicks[1], X_val=table)
+
+
+def test_divergence_keeps_the_last_finite_weights_and_warns(make_classifier, table, clicks):
+    class Explode(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 2:
+                with torch.no_grad():
+                    net.module_.mlp.output.weight.fill_(torch.inf)
+
+    with pytest.warns(ConvergenceWarning, match="learning_rate was 0.006: lower it"):
+        model = make_classifier(max_epochs=5, callbacks=[Explode()]).fit(table, clicks[1])
+    assert np.isfinite(model.predict_proba(table)).all()
+    assert model.best_epoch_ == 1
+
+
+def test_divergence_in_the_first_epoch_raises(make_classifier, table, clicks):
+    class Explode(Callback):
+        def on_train_begin(self, net, **kwargs):
+            with torch.no_grad():
+                net.module_.mlp.output.weight.fill_(torch.inf)
+
+    with pytest.raises(ValueError, match="diverged.*nothing was learnt"):
+        make_classifier(callbacks=[Explode()]).fit(table, clicks[1])
+
+
+def test_ctrl_c_is_not_swallowed_and_leaves_the_model_unfitted(make_classifier, table, clicks):
+    class Interrupt(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    model = make_classifier().fit(table, clicks[1]).set_params(callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(table, clicks[1])
+    with pytest.raises(NotFittedError):
+        model.predict(table)
+
+
+def test_skorch_early_stopping_ends_the_training_and_keeps_the_model(make_classifier, table, clicks):
+    stop = EarlyStopping(monitor="train_loss", patience=1, threshold=10.0, threshold_mode="abs")
+    model = make_classifier(max_epochs=50, callbacks=[stop], early_stopping=False).fit(table, clicks[1])
+
+    assert model.n_epochs_ < 50
+    assert np.isfinite(model.predict_proba(table)).all()
+
+
+def test_callbacks_see_the_net(make_classifier, table, clicks):
+    class Names(Callback):
+        columns = None
+
+        def on_batch_begin(self, net, batch=None, **kwargs):
+            self.columns = set(batch.features)
+
+    names = Names()
+    make_classifier(callbacks=[names]).fit(table, clicks[1])
+    assert names.columns == {"item", "category", "hist_item", "hist_category"}
+
+
+def test_verbose_prints_a_line_per_epoch(make_classifier, table, clicks, capsys):
+    make_classifier(verbose=1, max_epochs=2, n_iter_no_change=9).fit(table, clicks[1])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_silent_by_default(make_classifier, table, clicks, capsys):
+    make_classifier().fit(table, clicks[1])
+
+    assert capsys.readouterr().out == ""
+
+
+def test_no_rows_give_no_predictions(make_classifier, table, clicks):
+    model = make_classifier().fit(table, clicks[1])
+
+    assert model.predict_proba(table[:0]).shape == (0, 2)
