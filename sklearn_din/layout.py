@@ -97,8 +97,9 @@ class FeatureLayout:
     max_length : int
         Columns of a padded list column in ``EncodedTable``: no history is longer.
     fingerprint : str
-        Digest of the vocabularies, so that tables of different encoders differ even where names and sizes are the same;
-        empty for ids that come from elsewhere.
+        Digest of the vocabularies, and of mean and standard deviation of the numbers in the training rows, so that
+        tables of different encoders differ even where names and sizes are the same; empty for ids that come from
+        elsewhere.
 
     Examples
     --------

@@ -154,6 +154,9 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
     def fit_transform(self, X: Any, y: Any = None) -> EncodedTable:
         """Do as ``fit`` and then ``transform`` would, reading ``X`` once.
 
+        A ``numeric_transformer`` is fitted and then applied, without the cross-fitting that some, such as
+        ``TargetEncoder``, do in their own ``fit_transform``.
+
         Parameters
         ----------
         X : frame, dict of columns, or array-like of shape (n_samples, n_features)
@@ -258,7 +261,11 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_encoding" in self.__dict__
+
     def _learn(self, X: Any, y: Any) -> RawRows:
+        self.__dict__.pop("_encoding", None)  # where fit fails the names are new already: not fitted then
         frame = frame_of(self, X, reset=True)
         roles = assign_roles(
             X,

@@ -94,7 +94,7 @@ class Encoding:
         if rows.roles.numeric:
             numeric = NumericColumns.learn(numeric_transformer, rows.matrix, rows.roles.numeric, y)
         layout = _layout(rows, vocabularies, () if numeric is None else numeric.names)
-        layout = replace(layout, fingerprint=_fingerprint(vocabularies, scales))
+        layout = replace(layout, fingerprint=_fingerprint(vocabularies, scales | _scales_of_numbers(rows)))
         frame = rows.frame
         return cls(tuple(frame.names), frame.kind, frame.is_named, rows.roles, vocabularies, scales, numeric, layout)
 
@@ -218,6 +218,11 @@ def _example(rows: RawRows, name: str) -> str:
 def _spoken(families: frozenset[str]) -> str:
     words = {"binary": "bytes", "boolean": "booleans", "number": "numbers", "string": "strings"}
     return " and ".join(words[family] for family in sorted(families)) or "no values"
+
+
+def _scales_of_numbers(rows: RawRows) -> dict[str, NumberScale]:
+    """Return the scales of the numeric columns, which tell training rows apart whatever the numeric transformer is."""
+    return {name: NumberScale.learn(column) for name, column in zip(rows.roles.numeric, rows.matrix.T, strict=True)}
 
 
 def _fingerprint(vocabularies: Mapping[str, Vocabulary], scales: Mapping[str, NumberScale]) -> str:

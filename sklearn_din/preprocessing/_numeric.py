@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
@@ -236,5 +235,5 @@ def _plain_arrays() -> Iterator[None]:
 
 
 def _as_matrix(out: Any) -> NDArray[Any]:
-    matrix = out.toarray() if sparse.issparse(out) else np.asarray(out)
+    matrix = out.toarray() if hasattr(out, "toarray") else np.asarray(out)
     return matrix if matrix.ndim == 2 else matrix.reshape(len(matrix), -1)

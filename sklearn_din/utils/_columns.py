@@ -186,10 +186,12 @@ def _read_cells(name: str, cells: list[Any]) -> Column:
     lists = {cell_type for cell_type, kind in kinds.items() if kind == "list"}
     if not lists:
         return Column(name, len(cells), pieces_of_objects(name, cells))
-    for row in range(len(cells)) if set(kinds.values()) - {"list", "missing"} else ():
-        kind = kinds[type(cells[row])]
-        if kind not in ("list", "missing") and not (kind == "float" and np.isnan(cells[row])):
-            raise_no_list(name, row, cells[row])
+    others = {cell_type for cell_type, kind in kinds.items() if kind not in ("list", "missing")}
+    if others:
+        is_other = list(map(others.__contains__, map(type, cells)))
+        for row, cell in compress(enumerate(cells), is_other):
+            if not (kinds[type(cell)] == "float" and np.isnan(cell)):
+                raise_no_list(name, row, cell)
     is_list = np.fromiter(map(lists.__contains__, map(type, cells)), dtype=bool, count=len(cells))
     histories = list(compress(cells, is_list.tolist()))
     if all(issubclass(cell_type, list | tuple) for cell_type in lists):

@@ -7,7 +7,6 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy import sparse
 
 from sklearn_din.utils._columns import Column, read_column
 
@@ -72,8 +71,8 @@ def is_frame(X: object) -> bool:
     bool
         False for arrays and lists.
     """
-    # A sparse matrix of dictionary form is a mapping too.
-    is_mapping = isinstance(X, Mapping) and not sparse.issparse(X)
+    # A sparse matrix of dictionary form is a mapping too, and has a shape.
+    is_mapping = isinstance(X, Mapping) and not hasattr(X, "shape")
     return is_mapping or nw.dependencies.is_into_dataframe(X) or _is_lazy(X)
 
 

@@ -429,3 +429,21 @@ def test_no_warning_for_data_like_those_of_fit():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         BehaviorEncoder(BEHAVIORS).fit(make_data()).transform(make_data())
+
+
+def test_a_failed_refit_leaves_the_encoder_unfitted():
+    good = {"i": [1, 2], "j": [2, 1], "h": [[1], [2]]}
+    bad = {"j": [2, 1], "i": [1, 2], "h": [["1"], ["2"]]}
+    encoder = BehaviorEncoder({"h": "i"}, categorical_features=["j"]).fit(pd.DataFrame(good))
+    with pytest.raises(TypeError, match="can never match"):
+        encoder.fit(pd.DataFrame(bad))
+
+    with pytest.raises(NotFittedError):
+        encoder.transform(pd.DataFrame(bad | {"h": good["h"]}))
+
+
+def test_a_fit_on_other_numbers_has_another_fingerprint():
+    layouts = [BehaviorEncoder().fit({"age": ages}).layout_ for ages in ([1.0, 2.0], [2.0, 1.0], [11.0, 12.0])]
+
+    assert layouts[0] == layouts[1]
+    assert layouts[0] != layouts[2]
