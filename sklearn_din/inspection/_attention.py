@@ -35,7 +35,8 @@ def attention_weights(model: Any, X: Any) -> Any:
     Raises
     ------
     ValueError
-        If the model has no behavior sequence, or ``X`` is not what it was fitted on.
+        If the model has no behavior sequence, one of its columns is called "row" or "weight", or ``X`` is not what it
+        was fitted on.
     TypeError
         If ``model`` is a pipeline without an encoder, or an estimator gets rows that are not encoded.
     NotFittedError
@@ -60,8 +61,8 @@ def attention_weights(model: Any, X: Any) -> Any:
     >>> encoder = BehaviorEncoder({"hist_item": "item", "hist_category": "category"})
     >>> model = make_pipeline(encoder, DINClassifier(max_epochs=1, random_state=0)).fit(X, y)
     >>> weights = attention_weights(model, X[:10])
-    >>> weights.groupby("row")["weight"].sum().round(4).unique()
-    array([1.])
+    >>> weights.groupby("row")["weight"].sum().round(4).unique().tolist()
+    [1.0]
     """
     encoder, estimator = _parts(model)
     check_is_fitted(model)
@@ -100,6 +101,11 @@ def _parts(model: Any) -> tuple[BehaviorEncoder | None, Any]:
 
 
 def _frame(sequence: BehaviorSequence, table: EncodedTable, raw: Frame | None, weights: np.ndarray) -> Any:
+    clash = {"row", "weight"} & {field.name for field in sequence.fields}
+    if clash:
+        name = min(clash)
+        msg = f"The result has a column {name!r} of its own, and so has X. Rename the column of X before fitting."
+        raise ValueError(msg)
     lengths = table.lengths(sequence.name)
     columns: dict[str, Any] = {"row": np.repeat(np.arange(len(table)), lengths)}
     for field in sequence.fields:

@@ -123,3 +123,12 @@ def test_what_cannot_be_inspected_raises():
     other = make_model().fit(X[:3], [0, 1, 0])
     with pytest.raises(ValueError, match="not encoded by the encoder"):
         attention_weights(other[-1], model[0].transform(X))
+
+
+@pytest.mark.parametrize("name", ["row", "weight"])
+def test_a_column_with_a_name_of_the_result_raises(name):
+    X = pd.DataFrame({"item": ["a", "b"], "hist_item": [["a"], ["b"]], name: [[5.0], [6.0]]})
+    model = make_model({"hist_item": "item", name: None}).fit(X, [0, 1])
+
+    with pytest.raises(ValueError, match=f"column '{name}' of its own"):
+        attention_weights(model, X)
