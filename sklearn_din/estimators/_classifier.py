@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, softmax
+import torch
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
@@ -91,7 +91,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         Evaluations without gain after which training stops. Where ``max_epochs="auto"`` trains more than 6 epochs, it
         grows in proportion.
     scoring : str or callable, default="loss"
-        Score on the held-out rows: "loss", a scorer's name, or a scorer.
+        Score on the held-out rows: "loss" (weighted as the training rows are), a scorer's name, or a scorer, which gets
+        ``sample_weight`` if it takes weights.
     evaluations_per_epoch : int, default=1
         Evaluations in each epoch.
     class_weight : dict, "balanced" or None, default=None
@@ -129,7 +130,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
     n_epochs_ : int
         Epochs trained.
     best_epoch_ : int
-        The epoch whose weights were kept, from 1; the last one where nothing is held out.
+        The epoch whose weights were kept, from 1. Where nothing is held out it is the last one (with the schedule
+        "plateau" that of the lowest training loss).
     best_score_ : float or None
         The score then: greater is better, the negative loss for ``scoring="loss"``; None where nothing is held out.
     device_ : torch.device
@@ -165,6 +167,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         **BaseDIN._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+
+    classes_: np.ndarray
 
     def __init__(
         self,
@@ -303,10 +307,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
             In the order of ``classes_``; each row sums to 1.
         """
         raw = self.decision_function(X)
-        if raw.ndim == 2:
-            return softmax(raw, axis=1)
-        positive = expit(raw)
-        return np.column_stack([1 - positive, positive])
+        logits = torch.from_numpy(raw if raw.ndim == 2 else np.column_stack([-raw, raw]))
+        return (logits.softmax(1) if raw.ndim == 2 else logits.sigmoid()).numpy()
 
     def predict(self, X):
         """Return the most probable label of each row.
@@ -330,31 +332,49 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         check_classification_targets(y)
         return y
 
-    def _learn_target(self, y, weight):
+    def _learn_target(self, y, *, is_first):
         classes = np.unique(y)
         if len(classes) < 2:
             msg = f"y has only one class: {shown(classes[0])}. A classifier needs rows of two classes at least."
             raise ValueError(msg)
-        last = getattr(self, "classes_", classes)
-        if self.warm_start and not np.array_equal(classes, last):
-            msg = f"y has the classes {classes}, the last fit had {last}: warm_start=True needs the same ones."
+        last = classes if is_first else self.classes_
+        if not np.array_equal(classes, last):
+            msg = (
+                f"y has the classes {classes}, the last fit had {last}: warm_start=True needs the same ones. "
+                "Set warm_start to False."
+            )
             raise ValueError(msg)
         self.classes_ = classes
+        self._class_weights = None
+        if self.class_weight is not None:
+            self._class_weights = compute_class_weight(self.class_weight, classes=classes, y=y)
+            if not (np.isfinite(self._class_weights).all() and (self._class_weights >= 0).all()):
+                msg = (
+                    f"class_weight must be finite and not negative: got {self.class_weight!r}. Give weights from 0 up."
+                )
+                raise ValueError(msg)
 
     def _encode_target(self, y):
+        return self._codes(y).astype(np.int64 if self._n_outputs > 1 else np.float32)
+
+    def _codes(self, y):
+        """Return the position of each label in ``classes_``."""
         codes = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         is_new = self.classes_[codes] != y
         if is_new.any():
             row = int(np.flatnonzero(is_new)[0])
-            msg = f"y_val has a label that y doesn't have: row {row} has {shown(y[row])}, y has {self.classes_}."
+            msg = (
+                f"y_val has a label that y does not have: row {row} has {shown(y[row])}, y has {self.classes_}. "
+                "Leave such rows out of X_val and y_val."
+            )
             raise ValueError(msg)
-        return codes.astype(np.int64 if self._n_outputs > 1 else np.float32)
+        return codes
 
-    def _class_weighted(self, y, weight):
-        if self.class_weight is None:
-            return weight
-        of_class = compute_sample_weight(self.class_weight, y)
-        return of_class if weight is None else weight * of_class
+    def _class_weighted(self, y, sample_weight):
+        if self._class_weights is None:
+            return sample_weight
+        weight = self._class_weights[self._codes(y)]
+        return weight if sample_weight is None else weight * sample_weight
 
     def _prior(self, examples):
         codes = examples.target[examples.positions].astype(int)

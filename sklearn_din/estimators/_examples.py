@@ -21,8 +21,10 @@ class Examples(NamedTuple):
         Of all rows, as the loss wants it: float32 for one output, int64 class numbers for several.
     y : ndarray of shape (n_samples,)
         Of all rows, as it was given.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Of all rows, as it was given.
     weight : ndarray of shape (n_samples,) or None
-        Of all rows.
+        Of all rows, ``class_weight`` included.
     positions : ndarray of shape (n_rows,), int64
         Which of the rows are meant.
     """
@@ -30,6 +32,7 @@ class Examples(NamedTuple):
     table: EncodedTable
     target: NDArray
     y: NDArray
+    sample_weight: NDArray[np.float64] | None
     weight: NDArray[np.float64] | None
     positions: NDArray[np.int64]
 
@@ -53,7 +56,8 @@ class Examples(NamedTuple):
         tuple of Examples
             The rows to train on, and those held out: None where ``fraction`` of the rows is less than one.
         """
-        strata = self.target if self.target.dtype == np.int64 or len(np.unique(self.target)) == 2 else None
+        target = self.target[self.positions]
+        strata = target if target.dtype == np.int64 or len(np.unique(target)) == 2 else None
         is_held_out = hold_out(len(self.positions), fraction, rng, strata)
         if not is_held_out.any():
             return self, None
@@ -88,8 +92,8 @@ def hold_out(
 ) -> NDArray[np.bool_]:
     """Choose ``floor(n_rows * fraction)`` rows at random, from each stratum in proportion to its size.
 
-    The rows are put in random order, sorted by stratum, and every (1 / fraction)-th is taken. Unlike
-    ``train_test_split``, this works for strata of any size.
+    The rows are put in random order, sorted by stratum, and every (1 / fraction)-th is taken, but never all of a
+    stratum: what remains has a row of each. Unlike ``train_test_split``, this works for strata of any size.
 
     Parameters
     ----------
@@ -119,4 +123,7 @@ def hold_out(
     quota = np.floor(np.arange(n_rows + 1) * fraction + 1e-9)
     chosen = np.zeros(n_rows, dtype=bool)
     chosen[order[np.diff(quota) > 0]] = True
+    if strata is not None:
+        _, first, stratum, sizes = np.unique(strata, return_index=True, return_inverse=True, return_counts=True)
+        chosen[first[np.bincount(stratum, chosen) == sizes]] = False
     return chosen

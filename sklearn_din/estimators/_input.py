@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import narwhals as nw
+import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.utils.validation import validate_data
 
@@ -41,6 +41,9 @@ def as_table(estimator: Any, X: Any, *, reset: bool) -> EncodedTable:
         If ``X`` is a frame with columns that are not numbers.
     """
     if isinstance(X, EncodedTable):
+        if reset and len(X) == 0:
+            msg = f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
+            raise ValueError(msg)
         if reset:
             estimator.n_features_in_ = X.shape[1]
             estimator.feature_names_in_ = np.asarray(X.layout.padded_names, dtype=object)
@@ -91,8 +94,9 @@ def _check_is_numeric(X: Any) -> None:
         is_list = cells is not None and len(cells) > 0 and isinstance(cells[0], list | tuple | np.ndarray)
         if is_list or dtype in (nw.List, nw.Array):
             raise TypeError(_needs_encoder("X has a column of lists", name))
-        if dtype in (nw.String, nw.Categorical, nw.Enum):
-            raise TypeError(_needs_encoder("X has a column of strings", name))
+        if not dtype.is_numeric() and dtype not in (nw.Boolean, nw.Object):
+            kind = "strings" if dtype in (nw.String, nw.Categorical, nw.Enum) else str(dtype)
+            raise TypeError(_needs_encoder(f"X has a column of {kind}", name))
 
 
 def _needs_encoder(problem: str, name: str) -> str:

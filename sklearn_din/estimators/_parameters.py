@@ -50,23 +50,6 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "verbose": ["verbose"],
 }
 
-ARCHITECTURE = (
-    "embedding_dim",
-    "attention_hidden_layer_sizes",
-    "attention_activation",
-    "attention_normalization",
-    "attention_interaction",
-    "hidden_layer_sizes",
-    "activation",
-    "interest_product",
-    "dropout",
-    "attention_dropout",
-    "batch_norm",
-    "pooling",
-    "recency_embedding",
-    "embedding_init_std",
-)
-
 LARGEST_BATCH, SMALLEST_BATCH = 1024, 32
 BATCHES_PER_EPOCH = 64  # at least, down to the smallest batch
 BEHAVIORS_PER_BATCH = 16_384  # about: more of them leave the processor's cache, and learn less per epoch

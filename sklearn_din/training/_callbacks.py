@@ -119,8 +119,10 @@ class Evaluation(Callback):
         self._reset_loss()
         if self.validate is not None:
             record |= self.validate(net)
-            net.history.record("valid_loss", record["valid_loss"])
-            net.history.record("valid_score", record["valid_score"])
+            for name, sign in (("valid_loss", -1), ("valid_score", 1)):
+                is_best = all(sign * record[name] > sign * earlier[name] for earlier in self.records_)
+                net.history.record(name, record[name])
+                net.history.record(f"{name}_best", is_best)  # what skorch's Checkpoint looks for
         record["seconds"] = time.perf_counter() - self.started_
         self.records_.append(record)
         losses = record["train_loss"], record.get("valid_loss", 0.0)

@@ -116,11 +116,11 @@ def build_net(
     module: DIN,
     criterion: torch.nn.Module,
     *,
-    optimizer: str,
-    learning_rate: float,
-    regularization: Callback | None,
-    clip_norm: float | None,
-    callbacks: Sequence[Callback],
+    optimizer: str = "adam",
+    learning_rate: float = 1e-3,
+    regularization: Callback | None = None,
+    clip_norm: float | None = None,
+    callbacks: Sequence[Any] = (),
     **parameters: Any,
 ) -> DINNet:
     """Return a net that is ready to train.
@@ -139,7 +139,7 @@ def build_net(
         What adds to the gradients of the embeddings.
     clip_norm : float or None
         Largest norm of all gradients together, those of the regularization included.
-    callbacks : sequence of skorch.callbacks.Callback
+    callbacks : sequence of skorch.callbacks.Callback, or pairs of a name and one
         Schedule, evaluation, and the user's own, in the order in which they are called.
     **parameters
         Of ``DINNet``.
@@ -148,7 +148,17 @@ def build_net(
     -------
     DINNet
         Not yet initialized.
+
+    Raises
+    ------
+    TypeError
+        If a callback is none.
     """
+    for callback in callbacks:
+        named = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
+        if not (isinstance(named, Callback) or (isinstance(named, type) and issubclass(named, Callback))):
+            msg = f"callbacks must be callbacks of skorch: got {named!r}. Derive it from skorch.callbacks.Callback."
+            raise TypeError(msg)
     gradients = [] if regularization is None else [regularization]
     if clip_norm is not None:
         gradients.append(GradientNormClipping(clip_norm))
@@ -159,5 +169,6 @@ def build_net(
         lr=learning_rate,
         callbacks=[*gradients, *callbacks],
         verbose=0,
+        device=None,  # the module is where it should be
         **parameters,
     )

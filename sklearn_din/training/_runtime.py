@@ -1,8 +1,10 @@
 """Device, threads and random numbers of one fit, without touching global state."""
 
+from _thread import LockType
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 import torch
@@ -30,12 +32,24 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.empty(1, device=resolved).sum().item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         msg = f"The device can't be used: {device!r} ({reason}). Give 'auto', 'cpu' or a device that this machine has."
         raise ValueError(msg) from error
     return resolved
+
+
+@dataclass
+class _OpenBlocks:
+    """The blocks of ``threads`` that overlap in time: torch's number of threads belongs to the process."""
+
+    lock: LockType = field(default_factory=Lock)
+    count: int = 0
+    before: int = 0  # what to go back to: the number before the first of them
+
+
+_OPEN = _OpenBlocks()
 
 
 @contextmanager
@@ -47,15 +61,20 @@ def threads(n_threads: int | None) -> Iterator[None]:
     n_threads : int or None
         At least 1.
     """
-    before = torch.get_num_threads()
-    if n_threads is None or n_threads == before:
+    if n_threads is None:
         yield
         return
-    torch.set_num_threads(n_threads)
+    with _OPEN.lock:
+        if _OPEN.count == 0:
+            _OPEN.before = torch.get_num_threads()
+        _OPEN.count += 1
+        torch.set_num_threads(n_threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _OPEN.lock:
+            _OPEN.count -= 1
+            torch.set_num_threads(_OPEN.before)
 
 
 @dataclass(frozen=True)

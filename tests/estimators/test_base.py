@@ -1,6 +1,9 @@
 """Training and state of an estimator: attributes, stopping, regularization, randomness, pickles, callbacks."""
 
+import copy
+import gc
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +11,10 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from skorch.callbacks import Callback, EarlyStopping
+from sklearn.metrics import make_scorer
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping
+
+from sklearn_din.training import TensorTable
 
 
 def state_of(model):
@@ -94,14 +100,12 @@ def test_every_optimizer_and_schedule_lowers_the_training_loss(make_classifier, 
     assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"] - 0.01
 
 
-def test_alpha_shrinks_the_matrices_and_not_the_embeddings(make_classifier, table, clicks):
+def test_alpha_shrinks_the_matrices(make_classifier, table, clicks):
     parameters = {"embedding_regularization": None, "max_epochs": 20, "early_stopping": False}
     plain, shrunk = (make_classifier(alpha=alpha, **parameters).fit(table, clicks[1]) for alpha in (0.0, 1.0))
 
-    def norm(model, name):
-        return float(model.module_.get_parameter(name).detach().norm())
-
-    assert norm(shrunk, "mlp.output.weight") < 0.5 * norm(plain, "mlp.output.weight")
+    norms = [float(model.module_.mlp.output.weight.detach().norm()) for model in (plain, shrunk)]
+    assert norms[1] < 0.5 * norms[0]
 
 
 def test_embedding_alpha_shrinks_the_embeddings(make_classifier, table, clicks):
@@ -170,14 +174,28 @@ def test_fit_and_predict_leave_global_state_alone(make_classifier, table, clicks
     assert state() == before
 
 
-def test_a_pickle_predicts_the_same_and_holds_no_training_rows(make_classifier, table, clicks):
-    model = make_classifier().fit(table, clicks[1])
-    copy = pickle.loads(pickle.dumps(model))
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_predicts_the_same(make_classifier, table, clicks, copied):
+    model = make_classifier(optimizer="sgd").fit(table, clicks[1])
+    expected = model.predict_proba(table)
+    model.set_params(optimizer="no such one")  # what was set after fit must not matter
+    twin = copied(model)
 
-    assert_array_equal(copy.predict_proba(table), model.predict_proba(table))
+    assert_array_equal(twin.predict_proba(table), expected)
+    assert twin.history_ == model.history_
+
+
+def test_a_pickle_is_small_and_neither_it_nor_the_model_holds_rows(make_classifier, clicks):
+    rows = 700
+    numbers = np.random.default_rng(0).random((rows, 3))
+    model = make_classifier().fit(numbers, np.arange(rows) % 2)
+
+    data = pickle.dumps(model)
     weights = sum(value.nbytes for value in state_of(model).values())
-    assert len(pickle.dumps(model)) < weights + 20_000
-    assert copy.history_ == model.history_
+    assert len(data) < weights + 8_000  # the rows are 8,400 bytes, their targets and positions as many
+    assert numbers.astype(np.float32)[5:7].tobytes() not in data
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if type(thing) is TensorTable and thing.n_rows == rows]
 
 
 def test_an_unpickled_model_can_be_fitted_again(make_classifier, table, clicks):
@@ -218,6 +236,120 @@ def test_warm_start_refuses_another_encoding_and_other_classes(make_classifier, 
         model.fit(table, clicks[1])
 
 
+def test_a_mistake_in_the_arguments_of_a_warm_start_does_not_lose_the_weights(make_classifier, table, clicks):
+    y = clicks[1]
+    model = make_classifier(warm_start=True).fit(table, y)
+    expected = model.predict_proba(table)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(table[:10], y[:9])
+
+    assert_array_equal(model.predict_proba(table), expected)
+
+
+def test_after_a_failed_first_fit_any_classes_will_do(make_classifier, table, clicks):
+    model = make_classifier(warm_start=True, hidden_layer_sizes=(4,))
+    with pytest.raises(ValueError, match="Negative"):
+        model.fit(table, clicks[1], sample_weight=-np.ones(len(table)))
+
+    model.fit(table, np.array(["a", "b"])[clicks[1]])
+    assert list(model.classes_) == ["a", "b"]
+
+
+def test_warm_start_takes_equal_sizes_in_another_container(make_classifier, table, clicks):
+    model = make_classifier(warm_start=True, hidden_layer_sizes=(8, 4)).fit(table, clicks[1])
+    for sizes in ([8, 4], np.array([8, 4])):
+        model.set_params(hidden_layer_sizes=sizes).fit(table, clicks[1])
+
+    assert model.module_.mlp.output.in_features == 4
+
+
+def test_the_weights_of_the_user_reach_a_scorer_that_takes_weights(make_classifier, table, clicks):
+    y = clicks[1]
+    seen = []
+
+    def first_weight(y_true, y_pred, sample_weight=None):
+        seen.append(None if sample_weight is None else sample_weight[0])
+        return 0.0
+
+    def unweighted(y_true, y_pred):
+        seen.append("none taken")
+        return 0.0
+
+    validation = {"X_val": table, "y_val": y, "sample_weight_val": np.full(len(y), 7.0)}
+    for metric in (first_weight, unweighted):
+        make_classifier(max_epochs=1, scoring=make_scorer(metric)).fit(table, y, **validation)
+    make_classifier(max_epochs=1, scoring=make_scorer(first_weight), class_weight="balanced").fit(table, y)
+    assert seen == [7.0, "none taken", None]
+
+
+def test_classes_weigh_the_same_in_training_and_validation(make_classifier, table):
+    y = (np.arange(len(table)) % 6 == 0).astype(int)
+    of_training = {0: len(y) / (2 * (y == 0).sum()), 1: len(y) / (2 * y.sum())}
+    valid = np.flatnonzero(np.arange(len(table)) % 12 < 7)  # with another share of the classes
+
+    scores = [
+        make_classifier(class_weight=w).fit(table, y, X_val=table[valid], y_val=y[valid]).best_score_
+        for w in ("balanced", of_training)
+    ]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-6)
+
+
+def test_a_model_keeps_no_state_of_the_optimizer(make_classifier, table, clicks):
+    net = make_classifier().fit(table, clicks[1]).net_
+
+    assert not net.optimizer_.state
+    assert all(parameter.grad is None for parameter in net.module_.parameters())
+
+
+def test_skorch_checkpoints_find_the_validation_loss(make_classifier, table, clicks, tmp_path):
+    make_classifier(callbacks=[Checkpoint(dirname=str(tmp_path))]).fit(table, clicks[1])
+
+    assert (tmp_path / "params.pt").exists()
+
+
+def test_what_is_no_callback_raises(make_classifier, table, clicks):
+    with pytest.raises(TypeError, match="callbacks must be callbacks of skorch: got 3"):
+        make_classifier(callbacks=[3]).fit(table, clicks[1])
+
+
+def test_no_rows_cannot_be_learnt_from(make_classifier, table, clicks):
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        make_classifier().fit(table[:0], clicks[1][:0])
+
+
+def test_weights_of_validation_rows_that_are_not_given_raise(make_classifier, table, clicks):
+    with pytest.raises(ValueError, match="only sample_weight_val is given"):
+        make_classifier().fit(table, clicks[1], sample_weight_val=np.ones(3))
+
+
+def test_plateau_without_held_out_rows_keeps_the_epoch_of_the_lowest_training_loss(make_classifier, table, clicks):
+    model = make_classifier(
+        learning_rate_schedule="plateau", early_stopping=False, max_epochs=15, learning_rate=0.5
+    ).fit(table, clicks[1])
+
+    losses = [record["train_loss"] for record in model.history_]
+    assert model.best_epoch_ == 1 + int(np.argmin(losses))
+
+
+def test_predictions_from_many_threads_are_those_of_one(make_classifier, table, clicks):
+    model = make_classifier(n_threads=1).fit(table, clicks[1])
+    expected = model.predict_proba(table)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: model.predict_proba(table), range(80)))
+
+    for result in results:
+        assert_array_equal(result, expected)
+
+
+def test_two_fits_in_two_threads_are_those_of_one_thread(make_classifier, table, clicks):
+    expected = [make_classifier(random_state=seed).fit(table, clicks[1]).predict_proba(table) for seed in (0, 1)]
+    with ThreadPoolExecutor(2) as pool:
+        models = list(pool.map(lambda seed: make_classifier(random_state=seed).fit(table, clicks[1]), (0, 1)))
+
+    for model, proba in zip(models, expected, strict=True):
+        assert_array_equal(model.predict_proba(table), proba)
+
+
 def test_clone_is_unfitted(make_classifier, table, clicks):
     model = clone(make_classifier().fit(table, clicks[1]))
 
@@ -226,7 +358,7 @@ def test_clone_is_unfitted(make_classifier, table, clicks):
 
 
 def test_x_val_without_y_val_raises(make_classifier, table, clicks):
-    with pytest.raises(ValueError, match="X_val and y_val belong together"):
+    with pytest.raises(ValueError, match="only X_val is given"):
         make_classifier().fit(table, clicks[1], X_val=table)
 
 

@@ -44,6 +44,15 @@ def test_epochs_follow_a_given_batch_size():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("hidden_layer_sizes", (8, 0)),
+        ("hidden_layer_sizes", (2.5,)),
+        ("hidden_layer_sizes", ("a",)),
+        ("hidden_layer_sizes", [[8, 4]]),
+        ("attention_hidden_layer_sizes", (-1,)),
+        ("embedding_dim", {"item": 0, "category": 3}),
+        ("embedding_dim", {"item": 4}),
+        ("class_weight", {0: -1.0, 1: 1.0}),
+        ("class_weight", {0: float("nan"), 1: 1.0}),
         ("embedding_dim", 0),
         ("attention_hidden_layer_sizes", 3),
         ("attention_activation", "swish"),

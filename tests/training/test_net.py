@@ -28,7 +28,6 @@ def make_net(table, **parameters):
         "batch_size": 4,
         "shuffling": torch.Generator().manual_seed(0),
         "noise": torch.Generator().manual_seed(0),
-        "device": None,
     }
     return build_net(module, BinaryLogLoss(), **(defaults | parameters))
 

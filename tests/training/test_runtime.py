@@ -1,10 +1,13 @@
 """Private generators, devices and threads."""
 
+from threading import Event, Thread
+from time import sleep
+
 import numpy as np
 import pytest
 import torch
 
-from sklearn_din.training._runtime import make_random_source, resolve_device, threads
+from sklearn_din.training._runtime import _OPEN, make_random_source, resolve_device, threads
 
 CPU = torch.device("cpu")
 
@@ -50,7 +53,39 @@ def test_threads_are_restored_even_after_an_error():
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("device", ["no such device", "cuda:99"])
+def test_overlapping_blocks_in_two_threads_leave_the_number_as_it_was():
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 2)
+    first_is_in, second_is_in, first_is_out = Event(), Event(), Event()
+
+    def first():
+        with threads(before + 1):
+            first_is_in.set()
+            second_is_in.wait(10)
+        first_is_out.set()
+
+    def second():
+        first_is_in.wait(10)
+        with threads(before + 3):
+            second_is_in.set()
+            first_is_out.wait(10)
+
+    seen = []
+    try:
+        for target in (first, second):
+            Thread(target=target).start()
+        first_is_out.wait(10)
+        while _OPEN.count:
+            sleep(0.001)
+        checker = Thread(target=lambda: seen.append(torch.get_num_threads()))
+        checker.start()
+        checker.join()
+        assert seen == [before + 2]
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("device", ["no such device", "cuda:99", "meta"])
 def test_a_device_that_is_not_there_raises(device):
     with pytest.raises(ValueError, match="can't be used"):
         resolve_device(device)
