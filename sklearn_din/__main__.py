@@ -205,7 +205,8 @@ def logistic_regression(train: Part) -> Pipeline:
 def summary(part: Part, train: Part) -> np.ndarray:
     """Return what a data scientist would compute by hand: popularity, shares of the history, and its length."""
     positives = train.X[train.y == 1]
-    counts = [part.X[name].map(positives[name].value_counts()).fillna(0) for name in ("item", "category")]
+    own = part.y if part is train else 0  # a row must not count itself
+    counts = [part.X[name].map(positives[name].value_counts()).fillna(0) - own for name in ("item", "category")]
     shares = [share_of_history(part.X, name) for name in ("item", "category")]
     return np.column_stack([*map(np.log1p, counts), *shares, part.X["hist_item"].map(len)])
 
