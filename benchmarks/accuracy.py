@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy.py --data FOLDER --tasks amazon_beauty/uniform amazon_beauty/popularity --seeds 0 1 2
 
-FOLDER holds the data; a module ``tasks.py`` in it, in ``FOLDER/benchmarks`` or in ``FOLDER/../benchmarks`` builds the
-rows: ``load(name, data=FOLDER)`` returns an object with ``train``, ``valid`` and ``test`` (each a frame and its
+FOLDER holds the data; a module ``tasks.py`` in it or above it, or in a folder ``benchmarks`` there, builds the rows:
+``load(name, data=FOLDER)`` returns an object with ``train``, ``valid`` and ``test`` (each a frame and its
 target), ``behavior_features`` as ``BehaviorEncoder`` takes them, and ``group``, the column of the user. Training stops
 early by ``valid``; ``test`` is only reported. AUC and GAUC are fractions, log loss is in nats, seconds are those of
 encoding and fitting.
@@ -51,11 +51,12 @@ def main():
 
 
 def load_module(folder):
-    """Import ``tasks.py`` from the data folder or its neighbours."""
-    places = [folder / "tasks.py", folder / "benchmarks" / "tasks.py", folder.parent / "benchmarks" / "tasks.py"]
+    """Import ``tasks.py`` from the data folder, a folder above it, or ``benchmarks`` in one of them."""
+    above = [folder.resolve(), *folder.resolve().parents]
+    places = [place / name for place in above for name in ("tasks.py", "benchmarks/tasks.py")]
     found = [place for place in places if place.exists()]
     if not found:
-        sys.exit(f"No tasks.py found for {folder}: looked at {', '.join(map(str, places))}.")
+        sys.exit(f"No tasks.py found in {folder} or above it, nor in a folder benchmarks beside.")
     spec = importlib.util.spec_from_file_location("tasks", found[0])
     module = importlib.util.module_from_spec(spec)
     sys.modules["tasks"] = module  # its dataclasses look themselves up there

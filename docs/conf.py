@@ -35,7 +35,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
 }
-html_sidebars = {"index": [], "quick_start": [], "developing": [], "changes": []}
+html_sidebars = {"index": [], "quick_start": [], "figures": [], "developing": [], "changes": []}
 
 
 def setup(app):

@@ -11,7 +11,6 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.metrics import make_scorer
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 
 from sklearn_din.training import TensorTable
@@ -66,14 +65,6 @@ def test_x_val_keeps_all_rows_for_training(make_classifier, table, clicks):
     counter = Rows()
     make_classifier(max_epochs=1, callbacks=[counter]).fit(table, clicks[1], X_val=table[:9], y_val=clicks[1][:9])
     assert counter.seen == len(table)
-
-
-@pytest.mark.parametrize("scoring", ["roc_auc", "accuracy", lambda model, X, y: model.score(X, y)])
-def test_scoring_takes_any_scorer(make_classifier, table, clicks, scoring):
-    model = make_classifier(scoring=scoring).fit(table, clicks[1])
-
-    assert 0 <= model.best_score_ <= 1
-    assert "valid_loss" in model.history_[0]
 
 
 def test_evaluations_per_epoch_are_recorded(make_classifier, table, clicks):
@@ -261,37 +252,6 @@ def test_warm_start_takes_equal_sizes_in_another_container(make_classifier, tabl
         model.set_params(hidden_layer_sizes=sizes).fit(table, clicks[1])
 
     assert model.module_.mlp.output.in_features == 4
-
-
-def test_the_weights_of_the_user_reach_a_scorer_that_takes_weights(make_classifier, table, clicks):
-    y = clicks[1]
-    seen = []
-
-    def first_weight(y_true, y_pred, sample_weight=None):
-        seen.append(None if sample_weight is None else sample_weight[0])
-        return 0.0
-
-    def unweighted(y_true, y_pred):
-        seen.append("none taken")
-        return 0.0
-
-    validation = {"X_val": table, "y_val": y, "sample_weight_val": np.full(len(y), 7.0)}
-    for metric in (first_weight, unweighted):
-        make_classifier(max_epochs=1, scoring=make_scorer(metric)).fit(table, y, **validation)
-    make_classifier(max_epochs=1, scoring=make_scorer(first_weight), class_weight="balanced").fit(table, y)
-    assert seen == [7.0, "none taken", None]
-
-
-def test_classes_weigh_the_same_in_training_and_validation(make_classifier, table):
-    y = (np.arange(len(table)) % 6 == 0).astype(int)
-    of_training = {0: len(y) / (2 * (y == 0).sum()), 1: len(y) / (2 * y.sum())}
-    valid = np.flatnonzero(np.arange(len(table)) % 12 < 7)  # with another share of the classes
-
-    scores = [
-        make_classifier(class_weight=w).fit(table, y, X_val=table[valid], y_val=y[valid]).best_score_
-        for w in ("balanced", of_training)
-    ]
-    assert scores[0] == pytest.approx(scores[1], rel=1e-6)
 
 
 def test_a_model_keeps_no_state_of_the_optimizer(make_classifier, table, clicks):
