@@ -71,7 +71,7 @@ def test_validation_rows_are_weighted(make_classifier, table, clicks):
 
 
 @pytest.mark.parametrize(
-    ("weight", "message"), [(-1.0, "[Nn]egative"), (0.0, "non-zero|0 for every row"), (np.nan, "NaN")]
+    ("weight", "message"), [(-1.0, "[Nn]egative"), (0.0, "non-zero|every row is 0"), (np.nan, "NaN")]
 )
 def test_impossible_weights_raise(make_classifier, table, clicks, weight, message):
     with pytest.raises(ValueError, match=message):
