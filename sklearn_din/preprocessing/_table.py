@@ -180,7 +180,7 @@ class EncodedTable:
         """Return a column by its name, or the table of some rows."""
         if isinstance(key, str):
             column = self._column(key)
-            return column.padded(self.layout.max_length) if isinstance(column, Ragged) else column
+            return column.padded(self.layout.max_length) if isinstance(column, Ragged) else _read_only(column)
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]
         return self._take(row_positions(key, len(self)))
@@ -279,6 +279,13 @@ class EncodedTable:
             if not isinstance(column, Ragged):
                 columns[name] = column[rows]
         return EncodedTable(self.layout, columns)
+
+
+def _read_only(column: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that cannot be written to: the array is the table's own, and other tables may share it."""
+    view = column.view()
+    view.flags.writeable = False
+    return view
 
 
 def _as_arrays(value: Any) -> Any:

@@ -21,7 +21,7 @@ class TensorTable:
     Parameters
     ----------
     table : EncodedTable
-        Read once; on the CPU its arrays are shared, not copied.
+        Read once; on the CPU the flat values of its list columns are shared, not copied.
     device : torch.device
         Where the tensors lie and the batches are gathered.
     """

@@ -241,3 +241,12 @@ def test_searches_and_splitters_of_scikit_learn_take_a_table():
     assert search.best_params_ == {"least": 3}
     assert scores["test_score"].tolist() == [1.0] * 4
     assert cross_val_predict(CountBehaviors(3), table, y, cv=4).tolist() == y.tolist()
+
+
+def test_a_column_cannot_be_written_to_by_accident():
+    table = EncodedTable.from_padded({"item": [7, 8], "price": [0.5, 1.5]})
+
+    for name in ("item", "price"):
+        with pytest.raises(ValueError, match="read-only"):
+            table[name][0] = 2
+    np.testing.assert_array_equal(table["item"], [9, 10])

@@ -49,7 +49,7 @@ def test_ids_stay_int32(table):
 
 
 def test_read_only_arrays_are_accepted_without_a_warning(table):
-    table["item"].flags.writeable = False
+    assert not table["item"].flags.writeable
 
     assert TensorTable(table, CPU).batch(torch.tensor([1]))["item"].tolist() == [3]
 
