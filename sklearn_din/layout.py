@@ -5,6 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+PADDING_ID = 0
+UNKNOWN_ID = 1  # of every value that is not in the vocabulary
+FIRST_ID = 2  # of a value
+
 
 @dataclass(frozen=True)
 class IdColumn:
@@ -78,6 +82,11 @@ class BehaviorSequence:
         """The fields without a counterpart in the candidate: those of ids, then those of numbers."""
         own = [field for field in self.fields if field.candidate is None]
         return tuple(sorted(own, key=lambda field: field.is_numeric))
+
+    @property
+    def numeric(self) -> tuple[BehaviorField, ...]:
+        """The fields of numbers."""
+        return tuple(field for field in self.fields if field.is_numeric)
 
 
 @dataclass(frozen=True)

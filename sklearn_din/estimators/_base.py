@@ -3,18 +3,16 @@
 import math
 import warnings
 from abc import ABCMeta, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 
 from sklearn_din.estimators._examples import Examples
 from sklearn_din.estimators._input import as_table
 from sklearn_din.estimators._network import architecture_of, make_module
-from sklearn_din.estimators._parameters import CONSTRAINTS, training_length
+from sklearn_din.estimators._parameters import DINParameters, training_length
 from sklearn_din.estimators._validation import make_validator
 from sklearn_din.training import (
     Evaluation,
@@ -35,17 +33,15 @@ from sklearn_din.training import (
 VALIDATION = ("X_val", "y_val", "sample_weight_val")
 
 
-class BaseDIN(BaseEstimator, metaclass=ABCMeta):
+class BaseDIN(DINParameters, metaclass=ABCMeta):
     """An estimator that owns a skorch net; a subclass says what its target is."""
-
-    _parameter_constraints: ClassVar[dict] = CONSTRAINTS
 
     @abstractmethod
     def _validate_target(self, y):
         """Return ``y`` as a 1-D array, or raise."""
 
     @abstractmethod
-    def _learn_target(self, y, *, is_first):
+    def _learn_target(self, y, sample_weight, *, is_first):
         """Learn what the target is from the training rows (its classes, or its scale), or check it (warm start)."""
 
     @abstractmethod
@@ -105,13 +101,13 @@ class BaseDIN(BaseEstimator, metaclass=ABCMeta):
         if previous is not None:
             self._check_same_network(previous, table.layout, architecture)
         self.layout_, self._architecture = table.layout, architecture
-        y = self._check_target(training[0], training[1], "y")
-        self._learn_target(y, is_first=previous is None)
-        examples = self._examples(table, y, training[2])
+        y, sample_weight = self._check_rows(*training, name="y")
+        self._learn_target(y, sample_weight, is_first=previous is None)
+        examples = self._examples(table, y, sample_weight)
         if X_val is None:
             return examples, None
         table_val = as_table(self, X_val, reset=False)
-        return examples, self._examples(table_val, self._check_target(X_val, y_val, "y_val"), weight_val)
+        return examples, self._examples(table_val, *self._check_rows(*validation, name="y_val"))
 
     def _check_same_network(self, previous, layout, architecture):
         """Raise where warm_start can't go on with the network of the last fit."""
@@ -126,17 +122,19 @@ class BaseDIN(BaseEstimator, metaclass=ABCMeta):
                 )
                 raise ValueError(msg)
 
-    def _check_target(self, X, y, name):
+    def _check_rows(self, X, y, sample_weight, *, name):
+        """Return target and weights of the rows, or raise."""
         if y is None:
             msg = f"{type(self).__name__} requires y to be passed, but the target {name} is None"
             raise ValueError(msg)
         check_consistent_length(X, y)
-        return self._validate_target(y)
+        y = self._validate_target(y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        return y, sample_weight
 
     def _examples(self, table, y, sample_weight):
         """Rows with their target and weight; a weight of 0 is an absent row."""
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
         weight = self._class_weighted(y, sample_weight)
         if weight is not None and not weight.any():
             msg = "The weight of every row is 0: nothing is left. Give some rows a weight, or leave sample_weight out."

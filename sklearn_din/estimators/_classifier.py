@@ -52,10 +52,15 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         The same of the activation unit.
     batch_norm : bool, default=False
         Whether to normalise each hidden layer of the final network over the mini-batch.
+    candidate_bias : bool, default=False
+        Whether each value of each candidate column has a bias of its own beside its embedding (released code).
     pooling : {"attention", "mean", "sum"}, default="attention"
         How behaviors become one vector; mean and sum are the base models.
     recency_embedding : bool, default=True
         Whether behaviors have an embedding of their distance from the newest.
+    match_counts : bool, default=True
+        Whether the final network also sees how often the candidate's own values occur in the history (for each shared
+        column, log(1 + count)): a softmax forgets it.
     unknown_rate : float, default=0.05
         Share of the ids that training replaces by unknown, so that the vector of unknown is learnt, in [0, 1).
     optimizer : {"adam", "adamw", "sgd", "adagrad"}, default="adam"
@@ -185,8 +190,10 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         dropout=0.1,
         attention_dropout=0.0,
         batch_norm=False,
+        candidate_bias=False,
         pooling="attention",
         recency_embedding=True,
+        match_counts=True,
         unknown_rate=0.05,
         optimizer="adam",
         learning_rate=6e-3,
@@ -211,42 +218,46 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         random_state=None,
         verbose=0,
     ):
-        self.embedding_dim = embedding_dim
-        self.attention_hidden_layer_sizes = attention_hidden_layer_sizes
-        self.attention_activation = attention_activation
-        self.attention_normalization = attention_normalization
-        self.attention_interaction = attention_interaction
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.interest_product = interest_product
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.batch_norm = batch_norm
-        self.pooling = pooling
-        self.recency_embedding = recency_embedding
-        self.unknown_rate = unknown_rate
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.clip_norm = clip_norm
-        self.embedding_regularization = embedding_regularization
-        self.embedding_alpha = embedding_alpha
-        self.alpha = alpha
-        self.embedding_init_std = embedding_init_std
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.scoring = scoring
-        self.evaluations_per_epoch = evaluations_per_epoch
+        super().__init__(
+            embedding_dim=embedding_dim,
+            attention_hidden_layer_sizes=attention_hidden_layer_sizes,
+            attention_activation=attention_activation,
+            attention_normalization=attention_normalization,
+            attention_interaction=attention_interaction,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            interest_product=interest_product,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            batch_norm=batch_norm,
+            candidate_bias=candidate_bias,
+            pooling=pooling,
+            recency_embedding=recency_embedding,
+            match_counts=match_counts,
+            unknown_rate=unknown_rate,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            learning_rate_schedule=learning_rate_schedule,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            clip_norm=clip_norm,
+            embedding_regularization=embedding_regularization,
+            embedding_alpha=embedding_alpha,
+            alpha=alpha,
+            embedding_init_std=embedding_init_std,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
+            evaluations_per_epoch=evaluations_per_epoch,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            device=device,
+            n_threads=n_threads,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.class_weight = class_weight
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.device = device
-        self.n_threads = n_threads
-        self.random_state = random_state
-        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -333,7 +344,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         check_classification_targets(y)
         return y
 
-    def _learn_target(self, y, *, is_first):
+    def _learn_target(self, y, sample_weight, *, is_first):
         classes = np.unique(y)
         if len(classes) < 2:
             msg = f"y has only one class: {shown(classes[0])}. A classifier needs rows of two classes at least."

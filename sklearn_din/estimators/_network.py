@@ -23,8 +23,10 @@ ARCHITECTURE = (
     "dropout",
     "attention_dropout",
     "batch_norm",
+    "candidate_bias",
     "pooling",
     "recency_embedding",
+    "match_counts",
     "embedding_init_std",
 )
 

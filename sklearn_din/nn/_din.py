@@ -7,9 +7,11 @@ from torch import Generator, Tensor, nn
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.nn._attention import UNIFORM_POOLINGS, ActivationUnit, AttentionPooling, UniformPooling
+from sklearn_din.nn._batch import Batch
+from sklearn_din.nn._bias import CandidateBias
 from sklearn_din.nn._checks import check_option
 from sklearn_din.nn._dropout import Dropout
-from sklearn_din.nn._embedding import Batch, Embedded, FeatureEmbedding
+from sklearn_din.nn._embedding import Embedded, FeatureEmbedding
 from sklearn_din.nn._layers import reset_children
 from sklearn_din.nn._mlp import MLP
 
@@ -49,10 +51,15 @@ class DIN(nn.Module):
         Share of the activations that training drops, in the final network and in the activation units.
     batch_norm : bool, default=False
         Whether to normalize before each activation of the final network.
+    candidate_bias : bool, default=False
+        Whether each value of each candidate column has a bias that is added to the logits, as items have in the
+        authors' released code.
     pooling : {"attention", "mean", "sum"}, default="attention"
         What makes an interest of behaviors. The last two do not look at the candidate.
     recency_embedding : bool, default=True
         Whether behaviors get a vector for their distance from the newest.
+    match_counts : bool, default=True
+        Whether the final network also sees how often each id of the candidate occurs in the history.
     embedding_init_std : float, default=0.01
         Standard deviation of the initial vectors.
 
@@ -66,7 +73,8 @@ class DIN(nn.Module):
     Raises
     ------
     ValueError
-        If the layout has no columns, or a parameter is not one of the values above.
+        If the layout has no columns (with ``candidate_bias`` no candidate column), or a parameter is not one of the
+        values above.
 
     References
     ----------
@@ -101,15 +109,21 @@ class DIN(nn.Module):
         dropout: float = 0.1,
         attention_dropout: float = 0.0,
         batch_norm: bool = False,
+        candidate_bias: bool = False,
         pooling: str = "attention",
         recency_embedding: bool = True,
+        match_counts: bool = True,
         embedding_init_std: float = 0.01,
     ) -> None:
         super().__init__()
         check_option("pooling", pooling, POOLINGS)
         self.interest_product = interest_product
         self.embedding = FeatureEmbedding(
-            layout, embedding_dim, recency_embedding=recency_embedding, init_std=embedding_init_std
+            layout,
+            embedding_dim,
+            recency_embedding=recency_embedding,
+            match_counts=match_counts,
+            init_std=embedding_init_std,
         )
 
         def make_pooling(candidate_dim: int, behavior_dim: int) -> nn.Module:
@@ -134,6 +148,7 @@ class DIN(nn.Module):
             dropout=dropout,
             batch_norm=batch_norm,
         )
+        self._candidate_bias = CandidateBias(layout, n_outputs) if candidate_bias else None
 
     @property
     def _n_features(self) -> int:
@@ -179,7 +194,7 @@ class DIN(nn.Module):
         Tensor of shape (batch_size,) or (batch_size, n_outputs)
             Logits (of a regression: predictions); two-dimensional where ``n_outputs`` is not 1.
         """
-        logits: Tensor = self.mlp(self.features(batch))  # (batch_size, n_outputs)
+        logits: Tensor = self.mlp(self.features(batch)) + self.bias(batch)  # (batch_size, n_outputs)
         return logits.squeeze(1) if logits.shape[1] == 1 else logits
 
     def features(self, batch: Batch) -> Tensor:
@@ -203,6 +218,24 @@ class DIN(nn.Module):
                 counterpart = interests[name][:, : sequence.candidate.shape[1]]  # (batch_size, candidate_dim)
                 products.append(sequence.candidate * counterpart)
         return torch.cat([embedded.candidate, *interests.values(), *products, embedded.context], dim=1)
+
+    def bias(self, batch: Batch) -> Tensor:
+        """Compute what is added to the output of the final network.
+
+        Parameters
+        ----------
+        batch : dict
+            Tensors by column.
+
+        Returns
+        -------
+        Tensor of shape (batch_size, n_outputs) or (1, 1)
+            The biases of the candidates; one 0 without ``candidate_bias``.
+        """
+        if self._candidate_bias is None:
+            return self.mlp.output.weight.new_zeros((1, 1))
+        biases: Tensor = self._candidate_bias(batch)
+        return biases
 
     def attention_weights(self, batch: Batch) -> dict[str, Tensor]:
         """Return the weights of the behaviors, in the mode (training or inference) that the module is in.

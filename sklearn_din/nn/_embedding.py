@@ -1,18 +1,18 @@
 """Embedding of all columns of a batch, with one table per vocabulary."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
 from sklearn_din.layout import BehaviorSequence, FeatureLayout
+from sklearn_din.nn._batch import Batch, batch_size_of, offsets_of, values_of
+from sklearn_din.nn._layers import reset_children
+from sklearn_din.nn._matches import match_counts
+from sklearn_din.nn._numbers import NumberEmbedding
 from sklearn_din.nn._segments import segment_ids, segment_mean
 from sklearn_din.nn._tables import EmbeddingTables, TableName
-
-# A batch by column: ids or numbers (batch_size,), and for a list column the flat values (n_behaviors,) with offsets
-# (batch_size + 1,). Fields of one sequence share their offsets.
-Batch: TypeAlias = dict[str, Tensor | tuple[Tensor, Tensor]]
 
 
 class EmbeddedSequence(NamedTuple):
@@ -46,36 +46,12 @@ class Embedded(NamedTuple):
     sequences : dict of str to EmbeddedSequence
         The behavior sequences by name.
     context : Tensor of shape (batch_size, embedding_dim)
-        The other categorical columns, the means of the bags, and the numeric columns.
+        The other categorical columns, the means of the bags, the numeric columns, and the match counts.
     """
 
     candidate: Tensor
     sequences: dict[str, EmbeddedSequence]
     context: Tensor
-
-
-def batch_size_of(batch: Batch) -> int:
-    """Return the number of rows of a batch.
-
-    Parameters
-    ----------
-    batch : dict
-        Tensors by column.
-
-    Returns
-    -------
-    int
-        0 or more.
-
-    Raises
-    ------
-    ValueError
-        If the batch has no columns.
-    """
-    for column in batch.values():
-        return column[1].shape[0] - 1 if isinstance(column, tuple) else column.shape[0]
-    msg = "A batch must have at least one column: got none. Pass the columns of the layout."
-    raise ValueError(msg)
 
 
 class FeatureEmbedding(nn.Module):
@@ -91,6 +67,9 @@ class FeatureEmbedding(nn.Module):
     recency_embedding : bool, default=True
         Whether behaviors get a vector for their distance from the newest: an id field with a table of ``max_length``
         rows per sequence, row 0 for the newest behavior. Anything older than the last row takes the last.
+    match_counts : bool, default=True
+        Whether the context has, for each shared field, log(1 + number of behaviors with the candidate's id). Unknown
+        ids match nothing.
     init_std : float, default=0.01
         Standard deviation of the initial values.
 
@@ -110,7 +89,8 @@ class FeatureEmbedding(nn.Module):
 
     Notes
     -----
-    Id 0 pads and does not occur in a batch; its vector is zero and stays so.
+    Id 0 pads and does not occur in a batch; its vector is zero and stays so. The numbers of a behavior-only field
+    become vectors: themselves, and as many learnt hinges as the recency table has columns (``NumberEmbedding``).
 
     Examples
     --------
@@ -129,6 +109,7 @@ class FeatureEmbedding(nn.Module):
         embedding_dim: int | Mapping[str, int],
         *,
         recency_embedding: bool = True,
+        match_counts: bool = True,
         init_std: float = 0.01,
     ) -> None:
         super().__init__()
@@ -137,15 +118,21 @@ class FeatureEmbedding(nn.Module):
             raise ValueError(msg)
         self.layout = layout
         self.recency_embedding = recency_embedding
+        self.match_counts = match_counts
         self.tables = EmbeddingTables(layout, embedding_dim, recency=recency_embedding, init_std=init_std)
         widths = self.tables.widths
         self.table_names: tuple[TableName, ...] = tuple(widths)
         self._columns = layout.columns_by_table
         self.candidate_dim = sum(widths[name] for name in layout.candidates)
         self.context_dim = sum(widths[column.name] for column in (*layout.context, *layout.bags)) + len(layout.numeric)
-        self.sequence_dims = {
-            sequence.name: _sequence_dims(sequence, widths, recency_embedding) for sequence in layout.sequences
-        }
+        self.context_dim += sum(len(sequence.shared) for sequence in layout.sequences) if match_counts else 0
+        # By position: a column may have a name that a module cannot.
+        self.numbers = nn.ModuleList(
+            NumberEmbedding(self.tables.own_widths[sequence.name])
+            for sequence in layout.sequences
+            for _ in sequence.numeric
+        )
+        self.sequence_dims = {sequence.name: self._sequence_dims(sequence) for sequence in layout.sequences}
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
         """Draw all tables anew.
@@ -155,7 +142,7 @@ class FeatureEmbedding(nn.Module):
         generator : torch.Generator, default=None
             Where the values come from; None is torch's global generator.
         """
-        self.tables.reset_parameters(generator)
+        reset_children(self, generator)
 
     def weight(self, name: TableName) -> nn.Parameter:
         """Return the table of this name.
@@ -208,22 +195,24 @@ class FeatureEmbedding(nn.Module):
         self._check_columns(batch)
         rows = self._rows(batch)
         vectors = self._vectors_by_column(self._ids_by_table(batch, rows))
-        numbers = [_values(batch, name)[:, None] for name in self.layout.numeric]  # each (batch_size, 1)
-        bags = [segment_mean(vectors[bag.name], _offsets(batch, bag.name)) for bag in self.layout.bags]
+        numbers = [values_of(batch, name)[:, None] for name in self.layout.numeric]  # each (batch_size, 1)
+        hinges = self._hinges(batch)
+        counts = match_counts(self.layout, batch, rows) if self.match_counts else []
+        bags = [segment_mean(vectors[bag.name], offsets_of(batch, bag.name)) for bag in self.layout.bags]
         context = [vectors[column.name] for column in self.layout.context]
-        none = torch.zeros((batch_size_of(batch), 0), device=_values(batch, self.layout.columns[0]).device)
+        none = torch.zeros((batch_size_of(batch), 0), device=values_of(batch, self.layout.columns[0]).device)
         return Embedded(
             candidate=_join([vectors[name] for name in self.layout.candidates], none),
             sequences={
                 sequence.name: EmbeddedSequence(
                     candidate=_join([vectors[field.table] for field in sequence.shared], none),
-                    behaviors=self._behaviors(sequence, batch, vectors),
-                    offsets=_offsets(batch, sequence.name),
+                    behaviors=self._behaviors(sequence, vectors, hinges),
+                    offsets=offsets_of(batch, sequence.name),
                     rows=rows[sequence.name],
                 )
                 for sequence in self.layout.sequences
             },
-            context=_join([*context, *bags, *numbers], none),
+            context=_join([*context, *bags, *numbers, *counts], none),
         )
 
     def _check_columns(self, batch: Batch) -> None:
@@ -234,15 +223,15 @@ class FeatureEmbedding(nn.Module):
 
     def _rows(self, batch: Batch) -> dict[str, Tensor]:
         names = [sequence.name for sequence in self.layout.sequences]
-        return {name: segment_ids(_offsets(batch, name), _values(batch, name).shape[0]) for name in names}
+        return {name: segment_ids(offsets_of(batch, name), values_of(batch, name).shape[0]) for name in names}
 
     def _ids_by_table(self, batch: Batch, rows: Mapping[str, Tensor]) -> dict[TableName, list[Tensor]]:
         ids: dict[TableName, list[Tensor]] = {
-            table: [_values(batch, column) for column in columns] for table, columns in self._columns.items()
+            table: [values_of(batch, column) for column in columns] for table, columns in self._columns.items()
         }
         if self.recency_embedding:
             for sequence, row in rows.items():
-                ids["recency", sequence] = [_recency(_offsets(batch, sequence), row, self.layout.max_length)]
+                ids["recency", sequence] = [_recency(offsets_of(batch, sequence), row, self.layout.max_length)]
         return ids
 
     def _vectors_by_column(self, ids: Mapping[TableName, Sequence[Tensor]]) -> dict[TableName, Tensor]:
@@ -252,34 +241,27 @@ class FeatureEmbedding(nn.Module):
             vectors.update(zip(self._columns.get(table, (table,)), parts, strict=True))
         return vectors
 
-    def _behaviors(self, sequence: BehaviorSequence, batch: Batch, vectors: Mapping[TableName, Tensor]) -> Tensor:
+    def _hinges(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the vectors of the behavior-only fields of numbers."""
+        names = [field.name for sequence in self.layout.sequences for field in sequence.numeric]
+        return {name: embed(values_of(batch, name)) for name, embed in zip(names, self.numbers, strict=True)}
+
+    def _behaviors(
+        self, sequence: BehaviorSequence, vectors: Mapping[TableName, Tensor], hinges: Mapping[str, Tensor]
+    ) -> Tensor:
         fields = (*sequence.shared, *sequence.behavior_only)
         parts = [vectors[field.name] for field in fields if not field.is_numeric]
         if self.recency_embedding:
             parts.append(vectors["recency", sequence.name])
-        parts += [_values(batch, field.name)[:, None] for field in fields if field.is_numeric]
+        parts += [hinges[field.name] for field in fields if field.is_numeric]
         return torch.cat(parts, dim=1)  # (n_behaviors, embedding_dim)
 
-
-def _sequence_dims(
-    sequence: BehaviorSequence, widths: Mapping[TableName, int], recency_embedding: bool
-) -> tuple[int, int]:
-    """Return the columns of candidate and behaviors."""
-    candidate_dim = sum(widths[field.table] for field in sequence.shared)
-    own_dim = sum(1 if field.is_numeric else widths[field.table] for field in sequence.behavior_only)
-    recency_dim = widths["recency", sequence.name] if recency_embedding else 0
-    return candidate_dim, candidate_dim + own_dim + recency_dim
-
-
-def _values(batch: Batch, name: str) -> Tensor:
-    """Return the ids or numbers of a column: (batch_size,), or (n_behaviors,) of a list column."""
-    column = batch[name]
-    return column[0] if isinstance(column, tuple) else column
-
-
-def _offsets(batch: Batch, name: str) -> Tensor:
-    """Return the offsets of a list column: (batch_size + 1,)."""
-    return batch[name][1]
+    def _sequence_dims(self, sequence: BehaviorSequence) -> tuple[int, int]:
+        """Return the columns of candidate and behaviors."""
+        widths, own = self.tables.widths, self.tables.own_widths[sequence.name]
+        candidate_dim = sum(widths[field.table] for field in sequence.shared)
+        own_dim = sum(1 + own if field.is_numeric else widths[field.table] for field in sequence.behavior_only)
+        return candidate_dim, candidate_dim + own_dim + (own if self.recency_embedding else 0)
 
 
 def _recency(offsets: Tensor, rows: Tensor, max_length: int) -> Tensor:

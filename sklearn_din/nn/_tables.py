@@ -32,6 +32,9 @@ class EmbeddingTables(nn.Module):
     ----------
     widths : dict of str or tuple to int
         Columns of each table by its name: those of ``layout.tables``, then ``("recency", name)`` for each sequence.
+    own_widths : dict of str to int
+        Columns of what a sequence has for itself, by its name: as many as the widest table of its fields has, or of all
+        tables where it has only numbers.
 
     Raises
     ------
@@ -48,7 +51,16 @@ class EmbeddingTables(nn.Module):
     ) -> None:
         super().__init__()
         self.init_std = init_std
-        self.widths = _table_widths(layout, embedding_dim, recency)
+        self.widths: dict[TableName, int] = _table_widths(layout, embedding_dim)
+        widest = embedding_dim if isinstance(embedding_dim, int) else max(embedding_dim.values(), default=1)
+        self.own_widths = {
+            sequence.name: max(
+                (self.widths[field.table] for field in sequence.fields if not field.is_numeric), default=widest
+            )
+            for sequence in layout.sequences
+        }
+        if recency:
+            self.widths |= {("recency", name): width for name, width in self.own_widths.items()}
         rows = [layout.max_length if isinstance(name, tuple) else layout.tables[name] for name in self.widths]
         # By position: a column may have a name that a module cannot, such as "" or "a.b".
         self.weights = nn.ParameterList(map(torch.empty, rows, self.widths.values()))
@@ -105,20 +117,12 @@ class EmbeddingTables(nn.Module):
         return vectors
 
 
-def _table_widths(layout: FeatureLayout, embedding_dim: int | Mapping[str, int], recency: bool) -> dict[TableName, int]:
+def _table_widths(layout: FeatureLayout, embedding_dim: int | Mapping[str, int]) -> dict[TableName, int]:
     names = layout.tables
-    if isinstance(embedding_dim, Mapping):
-        _check_names(embedding_dim, names)
-        widths: dict[TableName, int] = {name: embedding_dim[name] for name in names}
-        widest = max(widths.values(), default=1)
-    else:
-        widths = dict.fromkeys(names, embedding_dim)
-        widest = embedding_dim
-    if recency:
-        for sequence in layout.sequences:
-            own = [widths[field.table] for field in sequence.fields if not field.is_numeric]
-            widths["recency", sequence.name] = max(own, default=widest)
-    return widths
+    if not isinstance(embedding_dim, Mapping):
+        return dict.fromkeys(names, embedding_dim)
+    _check_names(embedding_dim, names)
+    return {name: embedding_dim[name] for name in names}
 
 
 def _check_names(embedding_dim: Mapping[str, int], names: Mapping[str, int]) -> None:

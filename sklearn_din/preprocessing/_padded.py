@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
+from sklearn_din.layout import (
+    FIRST_ID,
+    UNKNOWN_ID,
+    BehaviorField,
+    BehaviorSequence,
+    FeatureLayout,
+    IdColumn,
+)
 from sklearn_din.preprocessing._behavior_features import declared_sequences
-from sklearn_din.preprocessing._vocabulary import FIRST_ID, UNKNOWN_ID
 from sklearn_din.utils._checks import check_columns_exist
 from sklearn_din.utils._pieces import shown
 from sklearn_din.utils._ragged import Ragged, first_gap, from_padded

@@ -10,11 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sklearn_din.layout import FIRST_ID, UNKNOWN_ID
 from sklearn_din.preprocessing._items import FAMILIES, Items
-
-PADDING_ID = 0
-UNKNOWN_ID = 1
-FIRST_ID = 2
 
 _MISSING = "missing"
 

@@ -2,7 +2,7 @@
 
 from sklearn_din.training._batches import Rows, TensorTable, n_steps
 from sklearn_din.training._callbacks import Evaluation, LinearDecay, Progress
-from sklearn_din.training._losses import BinaryLogLoss, MulticlassLogLoss
+from sklearn_din.training._losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
 from sklearn_din.training._net import OPTIMIZERS, build_net
 from sklearn_din.training._prediction import predict_attention, predict_raw
 from sklearn_din.training._regularization import MinibatchAwareL2, WholeTableL2, count_rows
@@ -17,6 +17,7 @@ __all__ = [
     "MulticlassLogLoss",
     "Progress",
     "Rows",
+    "SquaredError",
     "TensorTable",
     "WholeTableL2",
     "build_net",

@@ -8,11 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_din.layout import FeatureLayout
-from sklearn_din.nn._embedding import Batch
+from sklearn_din.layout import UNKNOWN_ID, FeatureLayout
+from sklearn_din.nn._batch import Batch
 from sklearn_din.preprocessing import EncodedTable
-
-UNKNOWN = 1
 
 
 class TensorTable:
@@ -187,7 +185,7 @@ class ShuffledBatches:
         if ids.is_floating_point():
             return ids
         is_replaced = torch.rand(ids.shape, generator=self.noise, device=ids.device) < self.unknown_rate
-        return ids.masked_fill_(is_replaced, UNKNOWN)  # the batch's own copy
+        return ids.masked_fill_(is_replaced, UNKNOWN_ID)  # the batch's own copy
 
 
 def n_steps(n_rows: int, batch_size: int) -> int:

@@ -51,5 +51,28 @@ class MulticlassLogLoss(nn.Module):
         return _mean(functional.cross_entropy(logits, target, reduction="none"), weight)
 
 
+class SquaredError(nn.Module):
+    """Mean squared error of one prediction per row."""
+
+    def forward(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the loss, shape ().
+
+        Parameters
+        ----------
+        prediction : Tensor of shape (batch_size,)
+            In the units of the target.
+        target : Tensor of shape (batch_size,)
+            What should be predicted.
+        weight : Tensor of shape (batch_size,), optional
+            Factors of the rows, with mean 1 over all training rows.
+
+        Returns
+        -------
+        Tensor of shape ()
+            Differentiable.
+        """
+        return _mean((prediction - target).square(), weight)
+
+
 def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return torch.mean(losses if weight is None else losses * weight)

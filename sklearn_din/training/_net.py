@@ -30,7 +30,7 @@ class DINNet(NeuralNet):
     criterion : torch.nn.Module
         ``criterion(raw, target, weight)``.
     alpha : float
-        L2 regularization (for ``"adamw"`` decoupled) of the weights, biases and embeddings apart.
+        L2 regularization (for ``"adamw"`` decoupled) of the weight matrices: not of biases and embeddings.
     unknown_rate : float
         Share of ids replaced by unknown in training.
     shuffling, noise : torch.Generator or None
@@ -75,7 +75,7 @@ class DINNet(NeuralNet):
         decayed: list[torch.nn.Parameter] = []
         others: list[torch.nn.Parameter] = []
         for name, parameter in self.module_.named_parameters():
-            is_matrix = parameter.ndim > 1 and not name.startswith("embedding.")
+            is_matrix = parameter.ndim > 1 and not name.startswith(("embedding.", "_candidate_bias."))
             (decayed if is_matrix else others).append(parameter)
         groups = [{"params": decayed, "weight_decay": self.alpha}, {"params": others, "weight_decay": 0.0}]
         is_fused = self.optimizer is not torch.optim.Adagrad or not others[0].is_cuda  # torch has no such kernel

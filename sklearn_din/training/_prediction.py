@@ -36,7 +36,8 @@ def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None
     module.eval()
     head = deepcopy(module.mlp).double()
     with torch.inference_mode():
-        parts = [head(module.features(batch).double()) for batch in batches_in_order(table, _block(table), positions)]
+        blocks = batches_in_order(table, _block(table), positions)
+        parts = [head(module.features(batch).double()) + module.bias(batch) for batch in blocks]
         if not parts:
             parts = [torch.zeros((0, head.output.out_features), dtype=torch.float64)]
         raw = torch.cat(parts).cpu()

@@ -6,8 +6,9 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
+from sklearn_din.layout import UNKNOWN_ID
 from sklearn_din.nn import DIN
-from sklearn_din.training._batches import UNKNOWN, Rows
+from sklearn_din.training._batches import Rows
 
 CHUNK = 8192  # rows whose ids are counted at a time
 
@@ -122,7 +123,7 @@ def _rows_per_id(row: Tensor, ids: Tensor, n_ids: int, unknown_rate: float) -> T
     counts = torch.bincount(torch.unique(row * n_ids + ids) % n_ids, minlength=n_ids).float()
     if unknown_rate:
         replaced = (1 - (1 - unknown_rate) ** torch.bincount(row)).sum()
-        counts[UNKNOWN] = torch.maximum(counts[UNKNOWN], replaced)
+        counts[UNKNOWN_ID] = torch.maximum(counts[UNKNOWN_ID], replaced)
     return counts
 
 

@@ -69,8 +69,9 @@ def test_weights_are_those_with_which_the_network_predicts():
 
     table = encoder.transform(X)
     vectors = network.module_.embedding.weight("item").detach().numpy()
-    behaviors = np.column_stack([vectors[table["hist_item"][0]], table["hist_price"][0]])
     with torch.no_grad():
+        prices = network.module_.embedding.numbers[0](torch.from_numpy(table["hist_price"][0].copy())).numpy()
+        behaviors = np.column_stack([vectors[table["hist_item"][0]], prices])
         scores = unit(torch.from_numpy(vectors[table["item"][:1]]), torch.from_numpy(behaviors), torch.tensor([0, 2]))
     expected = np.exp(scores.numpy()) / np.exp(scores.numpy()).sum()
     assert_allclose(weights[:2], expected, rtol=1e-4)

@@ -58,9 +58,13 @@ def logits_of_numpy(network, batch):
         fields = ["click_item", "click_shop", "click_action", "click_price"]
         clicks = list(zip(*(list_at(batch, name, row) for name in fields), strict=True))
         recency = table["recency", "click_price"]
+        slope, shift = (state[f"embedding.numbers.0.hinges.{part}"] for part in ("weight", "bias"))
         clicks = [
             np.concatenate(
-                [table["item"][i], table["shop"][s], table["click_action"][a], recency[len(clicks) - 1 - n], [price]]
+                [
+                    *(table["item"][i], table["shop"][s], table["click_action"][a], recency[len(clicks) - 1 - n]),
+                    *([price], np.maximum(0, slope[:, 0] * price + shift)),
+                ]
             )
             for n, (i, s, a, price) in enumerate(clicks)
         ]
@@ -73,7 +77,11 @@ def logits_of_numpy(network, batch):
         tags = [table["tags"][i] for i in list_at(batch, "tags", row)]
         parts = [a, interest, other, a * interest[:6], item * other[:3]]
         parts += [table["city"][batch["city"][row]], np.mean(tags, axis=0) if tags else np.zeros(3)]
-        x = np.concatenate([*parts, [batch["age"][row].item(), batch["income"][row].item()]])
+        matches = [
+            list_at(batch, name, row).count(batch[candidate][row].item())
+            for name, candidate in [("click_item", "item"), ("click_shop", "shop"), ("bought_item", "item")]
+        ]
+        x = np.concatenate([*parts, [batch["age"][row].item(), batch["income"][row].item()], np.log1p(matches)])
         logits.append(forward_layers(state, "mlp.", x))
     return np.array(logits)
 
@@ -106,7 +114,7 @@ def test_without_interest_product_the_features_lack_it(layout, batch):
 
     features, expected = plain.features(batch), network.features(batch)
 
-    start = 6 + (3 * 4 + 1) + 6  # candidate, then the interests
+    start = 6 + (3 * 4 + 4) + 6  # candidate, then the interests
     assert features.equal(torch.cat([expected[:, :start], expected[:, start + 6 + 3 :]], dim=1))
 
 
@@ -116,7 +124,7 @@ def test_attention_weights_are_those_of_each_sequence(layout, batch, option):
 
     weights = network.attention_weights(batch)
 
-    start = 6 + 10
+    start = 6 + 13
     interest = network.features(batch)[:, start : start + 3]  # of the purchases: their items
     vectors = network.embedding.weight("item")[batch["bought_item"][0].long()]
     products = weights["bought_item"][:, None] * vectors
@@ -137,8 +145,8 @@ def test_the_base_models_weigh_all_behaviors_alike(layout, batch, pooling, expec
     features = network.features(batch).detach()
 
     assert network.attention_weights(batch)["bought_item"].tolist() == expected
-    torch.testing.assert_close(features[1, 16:19], expected[1] * (vectors[8] + vectors[5]))
-    assert features[2, 16:19].tolist() == [0, 0, 0]
+    torch.testing.assert_close(features[1, 19:22], expected[1] * (vectors[8] + vectors[5]))
+    assert features[2, 19:22].tolist() == [0, 0, 0]
 
 
 def test_a_layout_without_sequences_is_the_base_model():
@@ -277,7 +285,7 @@ def test_widths_by_table_reach_the_network():
     layout = FeatureLayout(categorical=(IdColumn("item", 10), IdColumn("user", 5)), sequences=(history,))
     network = DIN(layout, embedding_dim={"item": 3, "user": 2}, recency_embedding=False)
 
-    assert network.mlp.in_features == 3 + 3 + 3 + 2
+    assert network.mlp.in_features == 3 + 3 + 3 + 2 + 1
 
 
 def test_dropout_of_the_final_network_and_of_the_attention_are_set_apart(layout):

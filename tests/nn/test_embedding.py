@@ -6,13 +6,20 @@ import torch
 
 from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
 from sklearn_din.nn import FeatureEmbedding
-from sklearn_din.nn._embedding import batch_size_of
+from sklearn_din.nn._batch import batch_size_of
 
 WIDTHS = {"city": 2, "item": 3, "shop": 5, "tags": 7, "click_action": 4}
 
 
 def vectors(embedding, name, ids):
     return embedding.weight(name).detach().numpy()[np.asarray(ids)]
+
+
+def hinges(embedding, numbers):
+    """Numbers of the only numeric field beside their hinges, max(0, w x + b)."""
+    layer = embedding.numbers[0].hinges
+    x = np.float32(numbers)[:, None]
+    return np.hstack([x, np.maximum(0, x * layer.weight.detach().numpy().T + layer.bias.detach().numpy())])
 
 
 def test_candidate_holds_each_of_its_columns_once(layout, batch):
@@ -33,13 +40,13 @@ def test_behaviors_hold_shared_fields_then_other_ids_then_recency_then_numbers(l
             vectors(embedding, "shop", [5, 3, 1, 2, 2]),
             vectors(embedding, "click_action", [2, 2, 3, 4, 1]),
             vectors(embedding, ("recency", "click_price"), [2, 1, 0, 1, 0]),
-            np.float32([[0.1], [-0.2], [0.3], [1.4], [-1.5]]),
+            hinges(embedding, [0.1, -0.2, 0.3, 1.4, -1.5]),
         ]
     )
-    np.testing.assert_array_equal(sequence.behaviors.detach(), expected)
+    np.testing.assert_allclose(sequence.behaviors.detach(), expected, rtol=1e-5, atol=1e-7)
     assert sequence.offsets is batch["click_item"][1]
     assert sequence.rows.tolist() == [0, 0, 0, 2, 2]
-    assert embedding.sequence_dims["click_price"] == (8, 8 + 4 + 5 + 1)
+    assert embedding.sequence_dims["click_price"] == (8, 8 + 4 + 5 + 1 + 5)
 
 
 def test_a_sequence_has_the_candidate_columns_of_its_own_fields(layout, batch):
@@ -54,7 +61,7 @@ def test_a_sequence_has_the_candidate_columns_of_its_own_fields(layout, batch):
     assert embedding.sequence_dims["bought_item"] == (3, 6)
 
 
-def test_context_holds_categories_then_means_of_bags_then_numbers(layout, batch):
+def test_context_holds_categories_then_means_of_bags_then_numbers_then_match_counts(layout, batch):
     embedding = FeatureEmbedding(layout, WIDTHS)
 
     tags = vectors(embedding, "tags", range(7))
@@ -63,17 +70,24 @@ def test_context_holds_categories_then_means_of_bags_then_numbers(layout, batch)
             vectors(embedding, "city", [2, 3, 1, 2]),
             np.stack([(tags[2] + tags[6]) / 2, np.zeros(7), tags[3], np.zeros(7)]),
             [[0.5, 1.5], [-1.0, 0.25], [0.0, -0.75], [2.0, 0.0]],
+            np.log1p([[1, 1, 0], [0, 0, 1], [1, 2, 0], [0, 0, 0]]),  # items and shops clicked, items bought
         ]
     )
     np.testing.assert_allclose(embedding(batch).context.detach(), expected, rtol=1e-6)
-    assert embedding.context_dim == 2 + 7 + 2
+    assert embedding.context_dim == 2 + 7 + 2 + 3
+
+
+def test_match_counts_can_be_left_out(layout, batch):
+    embedding = FeatureEmbedding(layout, WIDTHS, match_counts=False)
+
+    assert embedding(batch).context.shape == (4, embedding.context_dim) == (4, 2 + 7 + 2)
 
 
 def test_recency_can_be_left_out(layout, batch):
     embedding = FeatureEmbedding(layout, WIDTHS, recency_embedding=False)
 
-    assert embedding.sequence_dims == {"click_price": (8, 13), "bought_item": (3, 3)}
-    assert embedding(batch).sequences["click_price"].behaviors.shape == (5, 13)
+    assert embedding.sequence_dims == {"click_price": (8, 18), "bought_item": (3, 3)}
+    assert embedding(batch).sequences["click_price"].behaviors.shape == (5, 18)
     assert embedding(batch).sequences["bought_item"].behaviors.shape == (3, 3)
     assert set(embedding.ids_by_table(batch)) == set(WIDTHS) == set(embedding.table_names)
 
@@ -139,7 +153,7 @@ def test_a_history_without_counterparts_has_no_candidate():
     embedded = embedding({"prices": (torch.tensor([0.5, 2.0]), torch.tensor([0, 0, 2]))})
 
     assert embedded.sequences["prices"].candidate.shape == (2, 0)
-    assert embedded.sequences["prices"].behaviors[:, -1].tolist() == [0.5, 2.0]
+    np.testing.assert_allclose(embedded.sequences["prices"].behaviors[:, 4:].detach(), hinges(embedding, [0.5, 2.0]))
     assert embedded.candidate.shape == embedded.context.shape == (2, 0)
 
 

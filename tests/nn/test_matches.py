@@ -1,0 +1,38 @@
+"""How often the candidate stands in its own history."""
+
+import torch
+
+from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
+from sklearn_din.nn._matches import match_counts
+
+LAYOUT = FeatureLayout(
+    categorical=(IdColumn("item", 9),), sequences=(BehaviorSequence((BehaviorField("history", "item", 9),)),)
+)
+
+
+def counts_of(candidates, histories):
+    offsets = torch.tensor([0, *(len(history) for history in histories)]).cumsum(0)
+    batch = {
+        "item": torch.tensor(candidates),
+        "history": (torch.tensor([i for history in histories for i in history]), offsets),
+    }
+    rows = {"history": torch.repeat_interleave(torch.arange(len(candidates)), offsets.diff())}
+    return match_counts(LAYOUT, batch, rows)[0].expm1().round().int().squeeze(1).tolist()
+
+
+def test_each_row_counts_its_own_history():
+    assert counts_of([3, 3, 5], [[3, 4, 3], [4], [3, 5]]) == [2, 0, 1]
+
+
+def test_an_empty_history_has_no_match():
+    assert counts_of([3, 4], [[], [4]]) == [0, 1]
+
+
+def test_unknown_matches_nothing():
+    assert counts_of([1, 2], [[1, 1], [1, 2]]) == [0, 1]
+
+
+def test_a_history_that_shares_nothing_has_no_counts():
+    layout = FeatureLayout(sequences=(BehaviorSequence((BehaviorField("history", None, 9),)),))
+
+    assert match_counts(layout, {"history": (torch.tensor([2]), torch.tensor([0, 1]))}, {}) == []
