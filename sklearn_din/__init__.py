@@ -4,14 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sklearn_din.estimators import DINClassifier
+    from sklearn_din.estimators import DINClassifier, DINRegressor
     from sklearn_din.preprocessing import BehaviorEncoder
 
-__all__ = ["BehaviorEncoder", "DINClassifier", "__version__"]
+__all__ = ["BehaviorEncoder", "DINClassifier", "DINRegressor", "__version__"]
 
 __version__ = "0.1.0.dev0"
 
-_HOMES = {"BehaviorEncoder": "sklearn_din.preprocessing", "DINClassifier": "sklearn_din.estimators"}
+_HOMES = {
+    "BehaviorEncoder": "sklearn_din.preprocessing",
+    "DINClassifier": "sklearn_din.estimators",
+    "DINRegressor": "sklearn_din.estimators",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -42,12 +42,13 @@ def test_version_is_that_of_the_installed_distribution():
 
 
 def test_exported_names_are_those_of_their_packages():
-    from sklearn_din.estimators import DINClassifier
+    from sklearn_din.estimators import DINClassifier, DINRegressor
     from sklearn_din.preprocessing import BehaviorEncoder
 
     assert sklearn_din.BehaviorEncoder is BehaviorEncoder
     assert sklearn_din.DINClassifier is DINClassifier
-    assert set(sklearn_din.__all__) == {"BehaviorEncoder", "DINClassifier", "__version__"}
+    assert sklearn_din.DINRegressor is DINRegressor
+    assert set(sklearn_din.__all__) == {"BehaviorEncoder", "DINClassifier", "DINRegressor", "__version__"}
 
 
 def test_dir_lists_names_that_are_not_loaded_yet():

@@ -1,8 +1,8 @@
-"""Clicks as a frame, encoded, and a classifier that trains in a moment."""
+"""Clicks as a frame, encoded, and estimators that train in a moment."""
 
 import pytest
 
-from sklearn_din import BehaviorEncoder, DINClassifier
+from sklearn_din import BehaviorEncoder, DINClassifier, DINRegressor
 from sklearn_din.datasets import make_clicks
 
 BEHAVIORS = {"hist_item": "item", "hist_category": "category"}
@@ -20,20 +20,24 @@ def table(clicks):
     return BehaviorEncoder(BEHAVIORS).fit_transform(clicks[0])
 
 
+SMALL = {
+    "embedding_dim": 4,
+    "attention_hidden_layer_sizes": (8,),
+    "hidden_layer_sizes": (8,),
+    "max_epochs": 2,
+    "batch_size": 64,
+    "device": "cpu",
+    "random_state": 0,
+}
+
+
 @pytest.fixture
 def make_classifier():
     """A small network; parameters can be overridden."""
+    return lambda **parameters: DINClassifier(**(SMALL | parameters))
 
-    def make(**parameters):
-        small = {
-            "embedding_dim": 4,
-            "attention_hidden_layer_sizes": (8,),
-            "hidden_layer_sizes": (8,),
-            "max_epochs": 2,
-            "batch_size": 64,
-            "device": "cpu",
-            "random_state": 0,
-        }
-        return DINClassifier(**(small | parameters))
 
-    return make
+@pytest.fixture
+def make_regressor():
+    """The same for a target of numbers."""
+    return lambda **parameters: DINRegressor(**(SMALL | parameters))

@@ -1,0 +1,228 @@
+"""DINRegressor: ratings, and any other number that depends on candidate and behaviors."""
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.utils.validation import check_array, column_or_1d
+
+from sklearn_din.estimators._base import BaseDIN
+from sklearn_din.training import SquaredError
+
+
+class DINRegressor(RegressorMixin, BaseDIN):
+    """Deep Interest Network for regression.
+
+    Predicts a number, a rating for example, for each candidate: it attends to those of the user's past behaviors that
+    matter to the candidate, as ``DINClassifier`` does, and minimises the squared error. Give it the output of a
+    ``BehaviorEncoder``, in a ``Pipeline``. Plain numbers train the paper's base model, which has no behaviors; scale
+    them first. The target is standardised inside: its unit and scale don't matter.
+
+    Parameters
+    ----------
+    embedding_dim : int or dict of str to int, default=16
+        Width of the embedding vectors: one for all, or one for each vocabulary, by the name of its candidate column,
+        categorical column, bag or behavior-only column.
+    attention_hidden_layer_sizes : array-like of int, default=(80, 40)
+        Hidden layers of the activation unit.
+    attention_activation : {"dice", "prelu", "relu", "sigmoid", "tanh"}, default="dice"
+        Their activation function.
+    attention_normalization : {"softmax", "sigmoid"} or None, default="softmax"
+        What is applied to the scores of a history. None is the paper's text: the sum of the weights then tells the
+        intensity of interest; pair it with ``batch_norm``.
+    attention_interaction : {"difference_product", "outer", "concatenation"}, default="difference_product"
+        What the activation unit sees beside candidate ``a`` and behavior ``e``: ``a - e`` and ``a * e`` (released
+        code), all products of their components (paper, section 4.3), or nothing.
+    hidden_layer_sizes : array-like of int, default=(200, 80)
+        Hidden layers of the final network.
+    activation : {"dice", "prelu", "relu", "sigmoid", "tanh"}, default="dice"
+        Their activation function.
+    interest_product : bool, default=True
+        Whether the final network also sees the product of candidate and attended behaviors (released code).
+    dropout : float, default=0.1
+        Share of the final network's hidden units that are dropped in training, in [0, 1).
+    attention_dropout : float, default=0.0
+        The same of the activation unit.
+    batch_norm : bool, default=False
+        Whether to normalise each hidden layer of the final network over the mini-batch.
+    candidate_bias : bool, default=False
+        Whether each value of each candidate column has a bias of its own beside its embedding (released code).
+    pooling : {"attention", "mean", "sum"}, default="attention"
+        How behaviors become one vector; mean and sum are the base models.
+    recency_embedding : bool, default=True
+        Whether behaviors have an embedding of their distance from the newest.
+    match_counts : bool, default=True
+        Whether the final network also sees how often the candidate's own values occur in the history (for each shared
+        column, log(1 + count)): a softmax forgets it.
+    unknown_rate : float, default=0.05
+        Share of the ids that training replaces by unknown, so that the vector of unknown is learnt, in [0, 1).
+    optimizer : {"adam", "adamw", "sgd", "adagrad"}, default="adam"
+        Which one.
+    learning_rate : float, default=6e-3
+        At the first step.
+    learning_rate_schedule : {"linear", "plateau", "constant"}, default="linear"
+        Falls linearly to 0 over ``max_epochs``; is multiplied by 0.1 (and training returns to the best weights) at each
+        evaluation without gain; stays.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows at most. "auto": 6 from 200,000 rows on, up to 20 below, and more where it takes
+        them to make 600 steps.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": the largest power of two between 32 and 1,024 with 64 steps per epoch or more, and some
+        16,000 behaviors per step or fewer.
+    clip_norm : float or None, default=5.0
+        Largest norm of the gradient.
+    embedding_regularization : {"minibatch_aware", "l2"} or None, default="minibatch_aware"
+        Penalty of the embeddings: of the ids in the batch, each divided by the number of training rows it occurs in
+        (paper, section 5.1), or of all.
+    embedding_alpha : float, default=10.0
+        Its strength, the paper's lambda. The paper's 0.01 was for 2 * 10**9 rows; with 10**5 it does nothing.
+    alpha : float, default=0.0
+        L2 penalty of the other weight matrices.
+    embedding_init_std : float, default=0.01
+        Standard deviation of the initial embeddings.
+    early_stopping : bool, default=True
+        Whether to hold out ``validation_fraction`` of the rows (unless ``fit`` is given ``X_val``), to stop when the
+        score on them no longer improves. The best weights are restored whenever there are such rows.
+    validation_fraction : float, default=0.1
+        Share of the rows, at random. With fewer than ``1 / validation_fraction`` rows none are held out.
+    n_iter_no_change : int, default=2
+        Evaluations without gain after which training stops. Where ``max_epochs="auto"`` trains more than 6 epochs, it
+        grows in proportion.
+    scoring : str or callable, default="loss"
+        Score on the held-out rows: "loss" (weighted as the training rows are), a scorer's name, or a scorer, which gets
+        ``sample_weight`` if it takes weights.
+    evaluations_per_epoch : int, default=1
+        Evaluations in each epoch.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the last fit, if the encoding is the same.
+    callbacks : list of skorch callbacks or None, default=None
+        Called in training, with the net.
+    device : str, default="auto"
+        "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", ...
+    n_threads : int or None, default=None
+        Threads of torch in ``fit`` and predictions; None leaves their number as it is.
+    random_state : int, RandomState instance or None, default=None
+        An int makes ``fit`` reproducible. None draws from the operating system, not from numpy's global generator.
+    verbose : bool or int, default=0
+        Whether to print a line per evaluation.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of the input (of the padded matrix of an ``EncodedTable``).
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where the input has names.
+    layout_ : FeatureLayout
+        Columns of the input, by kind.
+    net_ : skorch.NeuralNet
+        The trained net.
+    module_ : sklearn_din.nn.DIN
+        Its torch module.
+    history_ : list of dict
+        One per evaluation: epoch, train_loss (squared error of the standardised target: 1 is what the mean gets),
+        learning_rate, seconds since the start, and, where rows are held out, valid_loss and valid_score.
+    n_epochs_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights were kept, from 1. Where nothing is held out it is the last one (with the schedule
+        "plateau" that of the lowest training loss).
+    best_score_ : float or None
+        The score then: greater is better, the negative loss for ``scoring="loss"``; None where nothing is held out.
+    device_ : torch.device
+        Where the net is.
+
+    See Also
+    --------
+    DINClassifier : For classes; its ``predict_proba`` also ranks.
+    sklearn_din.BehaviorEncoder : Makes ids of the columns of a frame.
+    sklearn_din.inspection.attention_weights : Which behaviors mattered.
+
+    Notes
+    -----
+    An unknown id has a vector of its own; an empty history gives a zero interest vector. The statistics of Dice and
+    batch normalization see rows, whatever their weight (but a weight of 0 is an absent row). A step updates whole
+    embedding tables, so that its time grows with the number of ids: 10**6 take several times as long as 10**4.
+
+    References
+    ----------
+    Zhou et al., *Deep Interest Network for Click-Through Rate Prediction*, KDD 2018, arXiv 1706.06978.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_din import BehaviorEncoder, DINRegressor
+    >>> from sklearn_din.datasets import make_clicks
+    >>> X, clicked = make_clicks(500, random_state=0)
+    >>> stars = 1.0 + 4.0 * clicked
+    >>> encoder = BehaviorEncoder({"hist_item": "item", "hist_category": "category"})
+    >>> model = make_pipeline(encoder, DINRegressor(max_epochs=2, random_state=0)).fit(X, stars)
+    >>> model.predict(X).shape
+    (500,)
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train on rows and their targets.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Rows encoded by a ``BehaviorEncoder``, or plain numbers.
+        y : array-like of shape (n_samples,)
+            Numbers of any unit and scale.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, 0 or greater; only their proportions count.
+        X_val, y_val : like X and y, optional
+            Rows for early stopping; nothing is then held out from ``X``.
+        sample_weight_val : array-like of shape (n_val,), optional
+            Weights of those rows.
+
+        Returns
+        -------
+        self : DINRegressor
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a value is not finite, or training diverged in its first evaluation.
+        TypeError
+            If ``X`` is a frame that was not encoded.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    def predict(self, X):
+        """Return the prediction for each row.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Encoded by the encoder of ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In the units of ``y``.
+        """
+        return self._raw_output(X) * self._scale + self._mean
+
+    def _validate_target(self, y):
+        return check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y")
+
+    def _learn_target(self, y, sample_weight, *, is_first):
+        if not is_first:  # the network of the last fit predicts in its units
+            return
+        self._mean = float(np.average(y, weights=sample_weight))
+        scale = float(np.sqrt(np.average((y - self._mean) ** 2, weights=sample_weight)))
+        self._scale = scale if scale > 0 else 1.0
+
+    def _encode_target(self, y):
+        return ((y - self._mean) / self._scale).astype(np.float32)
+
+    def _prior(self, examples):
+        return np.zeros(1)
+
+    def _make_criterion(self):
+        return SquaredError()
+
+    @property
+    def _n_outputs(self):
+        return 1
