@@ -205,6 +205,7 @@ def test_dice_in_the_activation_unit_averages_over_real_behaviors_only():
         learning_rate=1e-12,
         recency_embedding=False,
         unknown_rate=0.0,
+        behavior_dropout=0.0,
         embedding_regularization=None,
     ).fit(padded_table(47), LABELS)
 
@@ -303,6 +304,7 @@ def test_doubling_the_batch_does_not_double_the_gradient():
             clip_norm=None,
             embedding_regularization=None,
             unknown_rate=0.0,
+            behavior_dropout=0.0,
             dropout=0.0,
         ).fit(table, labels)
 

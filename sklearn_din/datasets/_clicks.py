@@ -38,7 +38,8 @@ def make_clicks(
     """Make rows that are clicked exactly where the history holds the category of the candidate.
 
     Attention to the candidate solves the task. Neither the candidate nor the history tells anything alone, and the
-    mean of a history hides a single event among many.
+    mean of a history hides a single event among many. Counting the category in the history solves the task, too, which
+    the estimators do by default: set ``match_counts=False`` to see what attention learns.
 
     Parameters
     ----------

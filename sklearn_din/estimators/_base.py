@@ -193,6 +193,7 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             max_epochs=length.max_epochs,
             batch_size=length.batch_size,
             unknown_rate=self.unknown_rate,
+            behavior_dropout=self.behavior_dropout,
             shuffling=random.shuffling,
             noise=random.noise,
         )

@@ -16,7 +16,8 @@ ACTIVATIONS = StrOptions({"dice", "prelu", "relu", "sigmoid", "tanh"})
 LARGEST_BATCH, SMALLEST_BATCH = 1024, 32
 BATCHES_PER_EPOCH = 64  # at least, down to the smallest batch
 BEHAVIORS_PER_BATCH = 16_384  # about: more of them leave the processor's cache, and learn less per epoch
-EPOCHS = 6  # at least, with the linear schedule
+EPOCHS = 10  # at least, with the linear schedule
+PATIENCE_EPOCHS = 6  # what n_iter_no_change is meant for, where the epochs are found by themselves
 ROWS_SEEN = 1_200_000  # over all epochs together, as far as FULL_EPOCHS give: embeddings learn once per occurrence
 FULL_EPOCHS = 20
 STEPS = 600  # at least, for a few hundred rows
@@ -42,6 +43,7 @@ class DINParameters(BaseEstimator):
         "recency_embedding": ["boolean"],
         "match_counts": ["boolean"],
         "unknown_rate": [Interval(Real, 0, 1, closed="left")],
+        "behavior_dropout": [Interval(Real, 0, 1, closed="left")],
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions({"linear", "plateau", "constant"})],
@@ -84,6 +86,7 @@ class DINParameters(BaseEstimator):
         recency_embedding=True,
         match_counts=True,
         unknown_rate=0.05,
+        behavior_dropout=0.8,
         optimizer="adam",
         learning_rate=6e-3,
         learning_rate_schedule="linear",
@@ -91,7 +94,7 @@ class DINParameters(BaseEstimator):
         batch_size="auto",
         clip_norm=5.0,
         embedding_regularization="minibatch_aware",
-        embedding_alpha=10.0,
+        embedding_alpha=5.0,
         alpha=0.0,
         embedding_init_std=0.01,
         early_stopping=True,
@@ -122,6 +125,7 @@ class DINParameters(BaseEstimator):
         self.recency_embedding = recency_embedding
         self.match_counts = match_counts
         self.unknown_rate = unknown_rate
+        self.behavior_dropout = behavior_dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
@@ -185,9 +189,9 @@ def training_length(
     Examples
     --------
     >>> training_length(260_000, batch_size="auto", max_epochs="auto", n_iter_no_change=2)
-    TrainingLength(batch_size=1024, max_epochs=6, patience=2)
+    TrainingLength(batch_size=1024, max_epochs=10, patience=3)
     >>> training_length(260_000, mean_behaviors=50, batch_size="auto", max_epochs="auto", n_iter_no_change=2)
-    TrainingLength(batch_size=256, max_epochs=6, patience=2)
+    TrainingLength(batch_size=256, max_epochs=10, patience=3)
     >>> training_length(300, batch_size="auto", max_epochs="auto", n_iter_no_change=2)
     TrainingLength(batch_size=32, max_epochs=60, patience=20)
     """
@@ -199,4 +203,4 @@ def training_length(
         return TrainingLength(batch_size, max_epochs, n_iter_no_change)
     full_epochs = min(math.ceil(ROWS_SEEN / n_rows), FULL_EPOCHS)
     epochs = max(EPOCHS, full_epochs, math.ceil(STEPS / math.ceil(n_rows / batch_size)))
-    return TrainingLength(batch_size, epochs, round(n_iter_no_change * epochs / EPOCHS))
+    return TrainingLength(batch_size, epochs, round(n_iter_no_change * epochs / PATIENCE_EPOCHS))

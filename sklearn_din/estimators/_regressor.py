@@ -54,6 +54,9 @@ class DINRegressor(RegressorMixin, BaseDIN):
         column, log(1 + count)): a softmax forgets it.
     unknown_rate : float, default=0.05
         Share of the ids that training replaces by unknown, so that the vector of unknown is learnt, in [0, 1).
+    behavior_dropout : float, default=0.8
+        Greatest share of its past behaviors that a row loses in training, each time another part: a share between 0
+        and this, in [0, 1). The rows of a user have nearly the same history, which is easily learnt by heart otherwise.
     optimizer : {"adam", "adamw", "sgd", "adagrad"}, default="adam"
         Which one.
     learning_rate : float, default=6e-3
@@ -62,7 +65,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
         Falls linearly to 0 over ``max_epochs``; is multiplied by 0.1 (and training returns to the best weights) at each
         evaluation without gain; stays.
     max_epochs : int or "auto", default="auto"
-        Passes over the training rows at most. "auto": 6 from 200,000 rows on, up to 20 below, and more where it takes
+        Passes over the training rows at most. "auto": 10 from 120,000 rows on, up to 20 below, and more where it takes
         them to make 600 steps.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto": the largest power of two between 32 and 1,024 with 64 steps per epoch or more, and some
@@ -72,7 +75,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
     embedding_regularization : {"minibatch_aware", "l2"} or None, default="minibatch_aware"
         Penalty of the embeddings: of the ids in the batch, each divided by the number of training rows it occurs in
         (paper, section 5.1), or of all.
-    embedding_alpha : float, default=10.0
+    embedding_alpha : float, default=5.0
         Its strength, the paper's lambda. The paper's 0.01 was for 2 * 10**9 rows; with 10**5 it does nothing.
     alpha : float, default=0.0
         L2 penalty of the other weight matrices.

@@ -97,7 +97,7 @@ def gauc_score(
     References
     ----------
     .. [1] Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", KDD 2018, section 6.3,
-       equation 8. https://arxiv.org/abs/1706.06978v4
+       equation 10. https://arxiv.org/abs/1706.06978v4
 
     Examples
     --------

@@ -35,7 +35,7 @@ def relative_improvement(score: float, base: float) -> float:
     References
     ----------
     .. [1] Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", KDD 2018, section 6.3,
-       equation 9 (RelaImpr). https://arxiv.org/abs/1706.06978v4
+       equation 11 (RelaImpr). https://arxiv.org/abs/1706.06978v4
 
     Examples
     --------

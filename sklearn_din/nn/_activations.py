@@ -34,7 +34,7 @@ class Dice(nn.Module):
     References
     ----------
     Zhou et al., Deep Interest Network for Click-Through Rate Prediction, KDD 2018, arXiv 1706.06978, section 5.2,
-    equation 7.
+    equation 9.
 
     Examples
     --------

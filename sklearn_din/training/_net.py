@@ -33,8 +33,10 @@ class DINNet(NeuralNet):
         L2 regularization (for ``"adamw"`` decoupled) of the weight matrices: not of biases and embeddings.
     unknown_rate : float
         Share of ids replaced by unknown in training.
+    behavior_dropout : float
+        Greatest share of its behaviors that a row loses in training.
     shuffling, noise : torch.Generator or None
-        Randomness of the order of the rows, and of the ids replaced by unknown; None is torch's global generator.
+        Randomness of the order of the rows, and of what is replaced or lost; None is torch's global generator.
     **kwargs
         Of ``skorch.NeuralNet``.
     """
@@ -46,12 +48,14 @@ class DINNet(NeuralNet):
         *,
         alpha: float = 0.0,
         unknown_rate: float = 0.0,
+        behavior_dropout: float = 0.0,
         shuffling: torch.Generator | None = None,
         noise: torch.Generator | None = None,
         **kwargs: Any,
     ) -> None:
         self.alpha = alpha
         self.unknown_rate = unknown_rate
+        self.behavior_dropout = behavior_dropout
         self.shuffling = shuffling
         self.noise = noise
         super().__init__(module, criterion, train_split=None, **kwargs)
@@ -66,6 +70,7 @@ class DINNet(NeuralNet):
             dataset,
             batch_size=self.batch_size,
             unknown_rate=self.unknown_rate,
+            behavior_dropout=self.behavior_dropout,
             shuffling=self.shuffling,
             noise=self.noise,
         )

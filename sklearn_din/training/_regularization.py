@@ -29,7 +29,7 @@ class MinibatchAwareL2(Callback):
 
     References
     ----------
-    Zhou et al., Deep Interest Network, arXiv 1706.06978, section 5.1, eq. 4 to 6.
+    Zhou et al., Deep Interest Network, arXiv 1706.06978, section 5.1, eq. 4 to 7.
     """
 
     def __init__(self, alpha: float, counts: dict[Any, Tensor]) -> None:

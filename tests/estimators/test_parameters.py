@@ -11,8 +11,8 @@ AUTO = {"batch_size": "auto", "max_epochs": "auto", "n_iter_no_change": 2}
 @pytest.mark.parametrize(
     ("n_rows", "batch_size", "max_epochs"),
     [
-        (1_000_000, 1024, 6),
-        (200_000, 1024, 6),
+        (1_000_000, 1024, 10),
+        (120_000, 1024, 10),
         (100_000, 1024, 12),
         (60_000, 512, 20),
         (10_000, 128, 20),
@@ -67,6 +67,9 @@ def test_epochs_follow_a_given_batch_size():
         ("pooling", "max"),
         ("recency_embedding", None),
         ("unknown_rate", 1.0),
+        ("behavior_dropout", 1.0),
+        ("candidate_bias", "item"),
+        ("match_counts", None),
         ("optimizer", "lion"),
         ("learning_rate", 0.0),
         ("learning_rate_schedule", "cosine"),

@@ -17,6 +17,7 @@ FULL_BATCH = {
     "attention_activation": "relu",
     "embedding_regularization": None,
     "unknown_rate": 0.0,
+    "behavior_dropout": 0.0,
     "early_stopping": False,
 }
 

@@ -11,6 +11,7 @@ EXACT = {
     "attention_activation": "relu",
     "embedding_regularization": None,
     "unknown_rate": 0.0,
+    "behavior_dropout": 0.0,
     "early_stopping": False,
 }
 

@@ -1,4 +1,4 @@
-"""Dice against equation 7 worked by hand, and the choice of activations by name."""
+"""Dice against equation 9 worked by hand, and the choice of activations by name."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Mini-batch aware regularization (paper, eq. 4 to 6) against hand-worked numbers and autograd."""
+"""Mini-batch aware regularization (paper, eq. 4 to 7) against hand-worked numbers and autograd."""
 
 from types import SimpleNamespace
 
