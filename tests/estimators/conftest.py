@@ -41,3 +41,19 @@ def make_classifier():
 def make_regressor():
     """The same for a target of numbers."""
     return lambda **parameters: DINRegressor(**(SMALL | parameters))
+
+
+@pytest.fixture
+def exact():
+    """Parameters with which a weight of 2 is a repeated row to 1e-6: full batches, and nothing that counts rows."""
+    return {
+        "batch_size": 10_000,
+        "max_epochs": 5,
+        "dropout": 0.0,
+        "activation": "relu",
+        "attention_activation": "relu",
+        "embedding_regularization": None,
+        "unknown_rate": 0.0,
+        "behavior_dropout": 0.0,
+        "early_stopping": False,
+    }

@@ -9,18 +9,6 @@ from sklearn.model_selection import cross_val_score
 
 from sklearn_din import BehaviorEncoder, DINRegressor
 
-FULL_BATCH = {
-    "batch_size": 10_000,
-    "max_epochs": 5,
-    "dropout": 0.0,
-    "activation": "relu",
-    "attention_activation": "relu",
-    "embedding_regularization": None,
-    "unknown_rate": 0.0,
-    "behavior_dropout": 0.0,
-    "early_stopping": False,
-}
-
 
 @pytest.fixture
 def stars(clicks):
@@ -65,12 +53,12 @@ def test_the_loss_is_the_squared_error_in_standard_deviations(make_regressor, ta
     assert -model.best_score_ == pytest.approx(error, rel=1e-4)
 
 
-def test_integer_weights_equal_repeated_rows(make_regressor, table, stars):
+def test_integer_weights_equal_repeated_rows(make_regressor, table, stars, exact):
     weights = np.random.default_rng(1).integers(0, 3, len(stars))
     rows = np.repeat(np.arange(len(stars)), weights)
 
-    weighted = make_regressor(**FULL_BATCH).fit(table, stars, sample_weight=weights)
-    repeated = make_regressor(**FULL_BATCH).fit(table[rows], stars[rows])
+    weighted = make_regressor(**exact).fit(table, stars, sample_weight=weights)
+    repeated = make_regressor(**exact).fit(table[rows], stars[rows])
     np.testing.assert_allclose(weighted.predict(table), repeated.predict(table), atol=1e-6 * stars.std())
 
 

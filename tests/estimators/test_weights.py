@@ -3,35 +3,23 @@
 import numpy as np
 import pytest
 
-EXACT = {
-    "batch_size": 10_000,
-    "max_epochs": 5,
-    "dropout": 0.0,
-    "activation": "relu",
-    "attention_activation": "relu",
-    "embedding_regularization": None,
-    "unknown_rate": 0.0,
-    "behavior_dropout": 0.0,
-    "early_stopping": False,
-}
-
 
 @pytest.fixture
 def weights(clicks):
     return np.random.default_rng(0).integers(0, 3, len(clicks[1]))
 
 
-def test_integer_weights_equal_repeated_rows(make_classifier, table, clicks, weights):
+def test_integer_weights_equal_repeated_rows(make_classifier, table, clicks, weights, exact):
     rows = np.repeat(np.arange(len(weights)), weights)
 
-    weighted = make_classifier(**EXACT).fit(table, clicks[1], sample_weight=weights)
-    repeated = make_classifier(**EXACT).fit(table[rows], clicks[1][rows])
+    weighted = make_classifier(**exact).fit(table, clicks[1], sample_weight=weights)
+    repeated = make_classifier(**exact).fit(table[rows], clicks[1][rows])
     np.testing.assert_allclose(weighted.predict_proba(table), repeated.predict_proba(table), atol=1e-6)
 
 
-def test_a_row_of_weight_zero_is_absent_even_from_the_statistics_of_dice(make_classifier, table, clicks):
+def test_a_row_of_weight_zero_is_absent_even_from_the_statistics_of_dice(make_classifier, table, clicks, exact):
     is_there = np.random.default_rng(0).random(len(table)) < 0.7
-    dice = EXACT | {"activation": "dice", "attention_activation": "dice", "embedding_regularization": "minibatch_aware"}
+    dice = exact | {"activation": "dice", "attention_activation": "dice", "embedding_regularization": "minibatch_aware"}
 
     weighted = make_classifier(**dice).fit(table, clicks[1], sample_weight=is_there.astype(float))
     absent = make_classifier(**dice).fit(table[is_there], clicks[1][is_there])
@@ -44,11 +32,11 @@ def test_only_the_proportions_of_weights_count(make_classifier, table, clicks, w
     np.testing.assert_allclose(small.predict_proba(table), large.predict_proba(table), atol=1e-5)
 
 
-def test_class_weight_multiplies_sample_weight(make_classifier, table, clicks, weights):
+def test_class_weight_multiplies_sample_weight(make_classifier, table, clicks, weights, exact):
     y = clicks[1]
-    of_class = make_classifier(class_weight={0: 1.0, 1: 3.0}, **EXACT).fit(table, y, weights)
+    of_class = make_classifier(class_weight={0: 1.0, 1: 3.0}, **exact).fit(table, y, weights)
 
-    by_hand = make_classifier(**EXACT).fit(table, y, weights * np.where(y == 1, 3.0, 1.0))
+    by_hand = make_classifier(**exact).fit(table, y, weights * np.where(y == 1, 3.0, 1.0))
     np.testing.assert_allclose(of_class.predict_proba(table), by_hand.predict_proba(table), atol=1e-6)
 
 
