@@ -35,7 +35,7 @@ OPTIONS = [
     *(("attention_hidden_layer_sizes", sizes) for sizes in ((), (5,))),
     *(("hidden_layer_sizes", sizes) for sizes in ((), (6,))),
 ]
-OF_TRAINING = {"dropout", "attention_dropout", "embedding_init_std"}
+OF_TRAINING = {"dropout", "attention_dropout", "behavior_dropout", "embedding_init_std"}
 
 
 def forms_of_the_page():
@@ -269,8 +269,8 @@ def logits_of(architecture, network, batch, row):
         batch_norm=architecture["batch_norm"],
     )
     if architecture["candidate_bias"]:
-        logits = logits + state["_candidate_bias.weights.0"][batch["item"][row]]
-        logits = logits + state["_candidate_bias.weights.1"][batch["shop"][row]]
+        logits = logits + state["candidate_bias.weights.0"][batch["item"][row]]
+        logits = logits + state["candidate_bias.weights.1"][batch["shop"][row]]
     return logits
 
 
@@ -304,6 +304,10 @@ def test_every_option_of_the_network_is_tried_here():
 def test_the_page_gives_the_three_forms_as_their_sources_do():
     textbook, paper, released_code = (FORMS[name] for name in ("textbook", "paper", "released_code"))
 
+    for form in (textbook, paper, released_code):  # what the library adds by default is off
+        assert form["dropout"] == form["behavior_dropout"] == form["unknown_rate"] == 0
+        assert not form["recency_embedding"]
+        assert not form["match_counts"]
     # Textbook: [e; a] through ReLU layers, softmax, then [u; a] through an MLP with ReLU.
     assert textbook["attention_interaction"] == "concatenation"
     assert textbook["attention_normalization"] == "softmax"

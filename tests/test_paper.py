@@ -203,6 +203,7 @@ def linear():
         interest_product=False,
         recency_embedding=False,
         dropout=0.0,
+        behavior_dropout=0.0,
     )
     with torch.no_grad():
         network.embedding.weight("item")[:, 0] = torch.tensor([0.0, -0.3, 0.4, -0.4, 0.1])
@@ -403,7 +404,12 @@ def test_equation_9_alpha_is_learnt_from_zero(rng):
 def test_equation_9_the_statistics_of_the_unit_are_over_the_real_positions(n_pads):
     table = items_table(n_pads)
     network = DIN(
-        table.layout, embedding_dim=2, attention_hidden_layer_sizes=(3,), recency_embedding=False, embedding_init_std=1
+        table.layout,
+        embedding_dim=2,
+        attention_hidden_layer_sizes=(3,),
+        recency_embedding=False,
+        embedding_init_std=1,
+        behavior_dropout=0,
     )
     network.reset_parameters(torch.Generator().manual_seed(0))
     items = network.embedding.weight("item").detach().numpy()

@@ -131,14 +131,14 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         y = self._validate_target(y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+            _check_some_weight(sample_weight)
         return y, sample_weight
 
     def _examples(self, table, y, sample_weight):
         """Rows with their target and weight; a weight of 0 is an absent row."""
         weight = self._class_weighted(y, sample_weight)
-        if weight is not None and not weight.any():
-            msg = "The weight of every row is 0: nothing is left. Give some rows a weight, or leave sample_weight out."
-            raise ValueError(msg)
+        if weight is not None:
+            _check_some_weight(weight)
         positions = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
         return Examples(table, self._encode_target(y), y, sample_weight, weight, positions)
 
@@ -193,7 +193,6 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             max_epochs=length.max_epochs,
             batch_size=length.batch_size,
             unknown_rate=self.unknown_rate,
-            behavior_dropout=self.behavior_dropout,
             shuffling=random.shuffling,
             noise=random.noise,
         )
@@ -254,3 +253,9 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         except ValueError:  # this machine doesn't have it
             self.device_ = torch.device("cpu")
         self.net_ = build_net(module.to(self.device_), self._make_criterion()).initialize()
+
+
+def _check_some_weight(weight):
+    if not weight.any():
+        msg = "The weight of every row is 0: nothing is left. Give some rows a weight, or leave sample_weight out."
+        raise ValueError(msg)

@@ -22,6 +22,7 @@ ARCHITECTURE = (
     "interest_product",
     "dropout",
     "attention_dropout",
+    "behavior_dropout",
     "batch_norm",
     "candidate_bias",
     "pooling",

@@ -94,7 +94,7 @@ class DINParameters(BaseEstimator):
         batch_size="auto",
         clip_norm=5.0,
         embedding_regularization="minibatch_aware",
-        embedding_alpha=5.0,
+        embedding_alpha=3.0,
         alpha=0.0,
         embedding_init_std=0.01,
         early_stopping=True,

@@ -44,7 +44,8 @@ class DINRegressor(RegressorMixin, BaseDIN):
     batch_norm : bool, default=False
         Whether to normalise each hidden layer of the final network over the mini-batch.
     candidate_bias : bool, default=False
-        Whether each value of each candidate column has a bias of its own beside its embedding (released code).
+        Whether each value of each candidate column has a bias of its own beside its embedding (released code). It is
+        not regularized.
     pooling : {"attention", "mean", "sum"}, default="attention"
         How behaviors become one vector; mean and sum are the base models.
     recency_embedding : bool, default=True
@@ -75,8 +76,9 @@ class DINRegressor(RegressorMixin, BaseDIN):
     embedding_regularization : {"minibatch_aware", "l2"} or None, default="minibatch_aware"
         Penalty of the embeddings: of the ids in the batch, each divided by the number of training rows it occurs in
         (paper, section 5.1), or of all.
-    embedding_alpha : float, default=5.0
-        Its strength, the paper's lambda. The paper's 0.01 was for 2 * 10**9 rows; with 10**5 it does nothing.
+    embedding_alpha : float, default=3.0
+        Its strength, the paper's lambda. The paper's 0.01 was for 2 * 10**9 rows; with 10**5 it does nothing. For "l2",
+        which takes a full step on every vector at every step, 1e-4 to 1e-3 are enough.
     alpha : float, default=0.0
         L2 penalty of the other weight matrices.
     embedding_init_std : float, default=0.01
@@ -95,7 +97,8 @@ class DINRegressor(RegressorMixin, BaseDIN):
     evaluations_per_epoch : int, default=1
         Evaluations in each epoch.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the last fit, if the encoding is the same.
+        Whether ``fit`` goes on from the weights of the last fit, if the encoding is the same. The target must then be
+        of the same scale.
     callbacks : list of skorch callbacks or None, default=None
         Called in training, with the net.
     device : str, default="auto"
@@ -170,7 +173,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
         X : EncodedTable, or array-like of shape (n_samples, n_features)
             Rows encoded by a ``BehaviorEncoder``, or plain numbers.
         y : array-like of shape (n_samples,)
-            Numbers of any unit and scale.
+            Numbers of any unit and scale; with ``warm_start`` those of the first fit.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows, 0 or greater; only their proportions count.
         X_val, y_val : like X and y, optional
@@ -213,9 +216,16 @@ class DINRegressor(RegressorMixin, BaseDIN):
     def _learn_target(self, y, sample_weight, *, is_first):
         if not is_first:  # the network of the last fit predicts in its units
             return
-        self._mean = float(np.average(y, weights=sample_weight))
-        scale = float(np.sqrt(np.average((y - self._mean) ** 2, weights=sample_weight)))
-        self._scale = scale if scale > 0 else 1.0
+        with np.errstate(over="ignore"):
+            mean = float(np.average(y, weights=sample_weight))
+            scale = float(np.sqrt(np.average((y - mean) ** 2, weights=sample_weight)))
+        if not np.isfinite([mean, scale]).all():
+            msg = (
+                f"y is too large to be standardised: its values go from {y.min():g} to {y.max():g}. "
+                "Give it in a smaller unit."
+            )
+            raise ValueError(msg)
+        self._mean, self._scale = mean, scale if scale > 0 else 1.0
 
     def _encode_target(self, y):
         return ((y - self._mean) / self._scale).astype(np.float32)

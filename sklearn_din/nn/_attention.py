@@ -161,6 +161,11 @@ class AttentionPooling(nn.Module):
         What makes weights of scores: a softmax over the history, a sigmoid of each score, or nothing (the paper's text,
         which keeps the intensity of the interest).
 
+    Attributes
+    ----------
+    is_average : bool
+        Whether the weights of a history sum to 1.
+
     Raises
     ------
     ValueError
@@ -187,6 +192,7 @@ class AttentionPooling(nn.Module):
         check_option("normalization", normalization, NORMALIZATIONS)
         self.unit = unit
         self.normalization = normalization
+        self.is_average = normalization == "softmax"
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
         """Draw all parameters anew and forget the batches seen.
@@ -238,6 +244,11 @@ class UniformPooling(nn.Module):
     pooling : {"mean", "sum"}
         Whether each behavior weighs one over the length of its history, or 1.
 
+    Attributes
+    ----------
+    is_average : bool
+        Whether the weights of a history sum to 1.
+
     Raises
     ------
     ValueError
@@ -248,6 +259,7 @@ class UniformPooling(nn.Module):
         super().__init__()
         check_option("pooling", pooling, UNIFORM_POOLINGS)
         self.pooling = pooling
+        self.is_average = pooling == "mean"
 
     def forward(
         self, candidate: Tensor, behaviors: Tensor, offsets: Tensor, rows: Tensor | None = None

@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.nn._attention import UNIFORM_POOLINGS, ActivationUnit, AttentionPooling, UniformPooling
 from sklearn_din.nn._batch import Batch
+from sklearn_din.nn._behavior_dropout import BehaviorDropout
 from sklearn_din.nn._bias import CandidateBias
 from sklearn_din.nn._checks import check_option
 from sklearn_din.nn._dropout import Dropout
@@ -49,6 +50,8 @@ class DIN(nn.Module):
         Whether the final network also sees the product of candidate and interest, as in the authors' released code.
     dropout, attention_dropout : float, default=0.1 and 0.0
         Share of the activations that training drops, in the final network and in the activation units.
+    behavior_dropout : float, default=0.8
+        Greatest share of its behaviors that a history loses in training.
     batch_norm : bool, default=False
         Whether to normalize before each activation of the final network.
     candidate_bias : bool, default=False
@@ -67,8 +70,12 @@ class DIN(nn.Module):
     ----------
     embedding : FeatureEmbedding
         The tables.
+    poolings : ModuleList
+        What makes an interest of each sequence, in the order of the layout.
     mlp : MLP
         The final network.
+    candidate_bias : CandidateBias or None
+        The biases of the candidates.
 
     Raises
     ------
@@ -108,6 +115,7 @@ class DIN(nn.Module):
         interest_product: bool = True,
         dropout: float = 0.1,
         attention_dropout: float = 0.0,
+        behavior_dropout: float = 0.8,
         batch_norm: bool = False,
         candidate_bias: bool = False,
         pooling: str = "attention",
@@ -139,6 +147,7 @@ class DIN(nn.Module):
             )
             return AttentionPooling(unit, normalization=attention_normalization)
 
+        self.behavior_dropout = BehaviorDropout(behavior_dropout)
         self.poolings = nn.ModuleList(make_pooling(*dims) for dims in self.embedding.sequence_dims.values())
         self.mlp = MLP(
             self._n_features,
@@ -148,7 +157,7 @@ class DIN(nn.Module):
             dropout=dropout,
             batch_norm=batch_norm,
         )
-        self._candidate_bias = CandidateBias(layout, n_outputs) if candidate_bias else None
+        self.candidate_bias = CandidateBias(layout, n_outputs) if candidate_bias else None
 
     @property
     def _n_features(self) -> int:
@@ -178,7 +187,7 @@ class DIN(nn.Module):
             On the device of the batches; None is torch's global generator.
         """
         for module in self.modules():
-            if isinstance(module, Dropout):
+            if isinstance(module, Dropout | BehaviorDropout):
                 module.generator = generator
 
     def forward(self, batch: Batch) -> Tensor:
@@ -211,7 +220,7 @@ class DIN(nn.Module):
             The candidate, the interests of all sequences, their products with the candidate, the context.
         """
         embedded = self.embedding(batch)
-        interests = {name: interest for name, (interest, _) in self._pool(embedded).items()}
+        interests = self._interests(embedded)
         products = []
         if self.interest_product:
             for name, sequence in embedded.sequences.items():
@@ -232,13 +241,13 @@ class DIN(nn.Module):
         Tensor of shape (batch_size, n_outputs) or (1, 1)
             The biases of the candidates; one 0 without ``candidate_bias``.
         """
-        if self._candidate_bias is None:
+        if self.candidate_bias is None:
             return self.mlp.output.weight.new_zeros((1, 1))
-        biases: Tensor = self._candidate_bias(batch)
+        biases: Tensor = self.candidate_bias(batch)
         return biases
 
     def attention_weights(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the weights of the behaviors, in the mode (training or inference) that the module is in.
+        """Return the weights of all behaviors, in the mode (training or inference) that the module is in.
 
         Parameters
         ----------
@@ -250,9 +259,13 @@ class DIN(nn.Module):
         dict of str to Tensor of shape (n_behaviors,)
             By sequence. With ``pooling="mean"`` one over the length of the history, with ``pooling="sum"`` 1.
         """
-        return {name: weights for name, (_, weights) in self._pool(self.embedding(batch)).items()}
+        pairs = zip(self.embedding(batch).sequences.items(), self.poolings, strict=True)
+        return {name: pooling(*sequence)[1] for (name, sequence), pooling in pairs}
 
-    def _pool(self, embedded: Embedded) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return interest and weights of each sequence."""
-        pairs = zip(embedded.sequences.items(), self.poolings, strict=True)
-        return {name: pooling(*sequence) for (name, sequence), pooling in pairs}
+    def _interests(self, embedded: Embedded) -> dict[str, Tensor]:
+        interests = {}
+        for (name, sequence), pooling in zip(embedded.sequences.items(), self.poolings, strict=True):
+            thinned, factor = self.behavior_dropout(sequence)
+            interest = pooling(*thinned)[0]  # (batch_size, behavior_dim)
+            interests[name] = interest if factor is None or pooling.is_average else interest * factor
+        return interests

@@ -90,7 +90,8 @@ class FeatureEmbedding(nn.Module):
     Notes
     -----
     Id 0 pads and does not occur in a batch; its vector is zero and stays so. The numbers of a behavior-only field
-    become vectors: themselves, and as many learnt hinges as the recency table has columns (``NumberEmbedding``).
+    become vectors: themselves, and as many learnt hinges as the widest table of its sequence has columns
+    (``NumberEmbedding``).
 
     Examples
     --------

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import Dataset
 
 from sklearn_din.layout import UNKNOWN_ID, FeatureLayout
@@ -142,10 +141,8 @@ class ShuffledBatches:
         Rows per batch.
     unknown_rate : float
         Share of the ids that are replaced by unknown, so that the vector of unknown is learnt.
-    behavior_dropout : float
-        Greatest share of its behaviors that a row loses.
     shuffling, noise : torch.Generator or None
-        Randomness of the order, and of what is replaced or lost; None is torch's global generator.
+        Randomness of the order, and of the replaced ids; None is torch's global generator.
     """
 
     def __init__(
@@ -154,14 +151,12 @@ class ShuffledBatches:
         *,
         batch_size: int,
         unknown_rate: float,
-        behavior_dropout: float,
         shuffling: torch.Generator | None,
         noise: torch.Generator | None,
     ) -> None:
         self.rows = rows
         self.batch_size = batch_size
         self.unknown_rate = unknown_rate
-        self.behavior_dropout = behavior_dropout
         self.shuffling = shuffling
         self.noise = noise
 
@@ -176,24 +171,9 @@ class ShuffledBatches:
             stop = len(order) if step == steps - 1 else (step + 1) * self.batch_size
             at = order[step * self.batch_size : stop]
             features = rows.table.batch(rows.positions[at])
-            if self.behavior_dropout:
-                features |= self._with_fewer_behaviors(features)
             if self.unknown_rate:
                 features = self._with_unknown(features)
             yield MiniBatch(features, rows.target[at], None if rows.weight is None else rows.weight[at])
-
-    def _with_fewer_behaviors(self, batch: Batch) -> Batch:
-        """Return the sequences without some of their events: each row loses a share of its own."""
-        fewer: Batch = {}
-        for sequence in self.rows.table.layout.sequences:
-            offsets = batch[sequence.name][1]
-            share = self.behavior_dropout * torch.rand(len(offsets) - 1, generator=self.noise, device=offsets.device)
-            lost = torch.repeat_interleave(share, offsets.diff())  # (n_behaviors,), probabilities
-            is_kept = torch.rand(lost.shape, generator=self.noise, device=offsets.device) >= lost
-            kept_before = functional.pad(is_kept.cumsum(0), (1, 0))
-            new = kept_before[offsets].to(offsets.dtype)
-            fewer |= {field.name: (batch[field.name][0][is_kept], new) for field in sequence.fields}
-        return fewer
 
     def _with_unknown(self, batch: Batch) -> Batch:
         return {

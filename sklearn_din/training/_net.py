@@ -33,10 +33,8 @@ class DINNet(NeuralNet):
         L2 regularization (for ``"adamw"`` decoupled) of the weight matrices: not of biases and embeddings.
     unknown_rate : float
         Share of ids replaced by unknown in training.
-    behavior_dropout : float
-        Greatest share of its behaviors that a row loses in training.
     shuffling, noise : torch.Generator or None
-        Randomness of the order of the rows, and of what is replaced or lost; None is torch's global generator.
+        Randomness of the order of the rows, and of the ids replaced by unknown; None is torch's global generator.
     **kwargs
         Of ``skorch.NeuralNet``.
     """
@@ -48,14 +46,12 @@ class DINNet(NeuralNet):
         *,
         alpha: float = 0.0,
         unknown_rate: float = 0.0,
-        behavior_dropout: float = 0.0,
         shuffling: torch.Generator | None = None,
         noise: torch.Generator | None = None,
         **kwargs: Any,
     ) -> None:
         self.alpha = alpha
         self.unknown_rate = unknown_rate
-        self.behavior_dropout = behavior_dropout
         self.shuffling = shuffling
         self.noise = noise
         super().__init__(module, criterion, train_split=None, **kwargs)
@@ -70,7 +66,6 @@ class DINNet(NeuralNet):
             dataset,
             batch_size=self.batch_size,
             unknown_rate=self.unknown_rate,
-            behavior_dropout=self.behavior_dropout,
             shuffling=self.shuffling,
             noise=self.noise,
         )
@@ -80,7 +75,7 @@ class DINNet(NeuralNet):
         decayed: list[torch.nn.Parameter] = []
         others: list[torch.nn.Parameter] = []
         for name, parameter in self.module_.named_parameters():
-            is_matrix = parameter.ndim > 1 and not name.startswith(("embedding.", "_candidate_bias."))
+            is_matrix = parameter.ndim > 1 and not name.startswith(("embedding.tables.", "candidate_bias."))
             (decayed if is_matrix else others).append(parameter)
         groups = [{"params": decayed, "weight_decay": self.alpha}, {"params": others, "weight_decay": 0.0}]
         is_fused = self.optimizer is not torch.optim.Adagrad or not others[0].is_cuda  # torch has no such kernel

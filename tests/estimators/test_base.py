@@ -13,6 +13,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 
+from sklearn_din import BehaviorEncoder
+from sklearn_din.datasets import make_clicks
 from sklearn_din.training import TensorTable
 
 
@@ -394,3 +396,36 @@ def test_no_rows_give_no_predictions(make_classifier, table, clicks):
     model = make_classifier().fit(table, clicks[1])
 
     assert model.predict_proba(table[:0]).shape == (0, 2)
+
+
+def test_behavior_dropout_reaches_training_and_leaves_predictions_alone(make_classifier, table, clicks):
+    class Lengths(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.seen = []
+            net.module_.poolings[0].unit.register_forward_hook(
+                lambda unit, inputs, output: self.seen.append((unit.training, len(output)))
+            )
+
+    shares = {}
+    for p in (0.0, 0.8):
+        lengths = Lengths()
+        model = make_classifier(behavior_dropout=p, callbacks=[lengths], early_stopping=False, max_epochs=3)
+        model.fit(table, clicks[1]).predict(table)
+        n_behaviors = len(table.ragged("hist_item").values)
+        shares[p] = sum(n for training, n in lengths.seen if training) / (3 * n_behaviors)
+        assert sum(n for training, n in lengths.seen if not training) == n_behaviors
+    assert shares[0.0] == 1
+    assert shares[0.8] == pytest.approx(0.6, abs=0.03)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"pooling": "sum"}, {"attention_normalization": None}])
+def test_behavior_dropout_does_not_move_the_mean_prediction(make_classifier, parameters):
+    X, _ = make_clicks(1500, n_items=30, n_categories=5, max_length=20, random_state=0)
+    pairs = zip(X["hist_category"], X["category"], strict=True)
+    counts = np.array([(history == category).sum() for history, category in pairs])
+    y = (np.random.default_rng(0).random(1500) < 1 / (1 + np.exp(2 - 0.6 * counts))).astype(int)
+    table = BehaviorEncoder({"hist_item": "item", "hist_category": "category"}).fit_transform(X)
+    model = make_classifier(max_epochs=20, early_stopping=False, behavior_dropout=0.8, **parameters)
+
+    proba = model.fit(table[:1000], y[:1000]).predict_proba(table[1000:])[:, 1]
+    assert proba.mean() == pytest.approx(y[1000:].mean(), abs=0.04)

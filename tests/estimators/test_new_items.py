@@ -176,12 +176,12 @@ def test_every_vector_of_unknown_is_learnt_where_training_shows_it(with_rare, be
 def test_the_bias_of_unknown_is_learnt_where_training_shows_it(with_rare, parameters, is_learnt):
     model = fit(*with_rare, candidate_bias=True, max_epochs=1, **parameters)[-1]
 
-    bias = abs(model.module_._candidate_bias.weights[0][1].item())
+    bias = abs(model.module_.candidate_bias.weights[0][1].item())
     assert bias > 1e-3 if is_learnt else bias == 0
 
 
 def test_the_bias_of_unknown_is_that_of_the_rare_items(by_frequency):
-    biases = {key: model[-1].module_._candidate_bias.weights[0][1].item() for key, model in by_frequency.items()}
+    biases = {key: model[-1].module_.candidate_bias.weights[0][1].item() for key, model in by_frequency.items()}
 
     # rare items are clicked less than the others, so their common bias is negative
     assert biases[5, 0.05] < -0.05

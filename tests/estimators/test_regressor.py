@@ -4,8 +4,12 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import StackingRegressor
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from sklearn_din import BehaviorEncoder, DINRegressor
 
@@ -117,3 +121,43 @@ def test_a_target_that_is_no_number_raises(make_regressor, table, stars, value, 
     y[7] = value
     with pytest.raises(ValueError, match=message):
         make_regressor().fit(table, y)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"), [(-1.0, "[Nn]egative"), (0.0, "non-zero|every row is 0"), (np.nan, "NaN")]
+)
+def test_impossible_weights_raise(make_regressor, table, stars, weight, message):
+    with pytest.raises(ValueError, match=message):
+        make_regressor().fit(table, stars, np.full(len(table), weight))
+
+
+def test_a_target_that_overflows_raises(make_regressor, table, stars):
+    with pytest.raises(ValueError, match="y is too large to be standardised"):
+        make_regressor().fit(table, stars * 1e307)
+
+
+def test_a_search_over_a_pipeline_on_a_raw_frame_finds_the_better_parameter(make_regressor, clicks, stars):
+    columns = {"hist_item": "item", "hist_category": "category"}
+    model = make_pipeline(BehaviorEncoder(columns), make_regressor(max_epochs=20))
+    search = GridSearchCV(model, {"dinregressor__learning_rate": [1e-9, 1e-2]}, cv=3).fit(clicks[0], stars)
+
+    assert search.best_params_ == {"dinregressor__learning_rate": 1e-2}
+    assert search.predict(clicks[0][:5]).shape == (5,)
+
+
+def test_it_stacks_and_takes_a_transformed_target(make_regressor, table, stars):
+    stacked = StackingRegressor([("din", make_regressor())], cv=2).fit(table, stars)
+    logarithmic = TransformedTargetRegressor(make_regressor(), func=np.log, inverse_func=np.exp).fit(table, stars)
+
+    assert logarithmic.predict(table) == pytest.approx(np.exp(logarithmic.regressor_.predict(table)))
+    assert abs(stacked.predict(table).mean() - stars.mean()) < 0.2
+
+
+def test_validation_rows_pass_through_the_encoder(make_regressor, clicks, stars):
+    columns = {"hist_item": "item", "hist_category": "category"}
+    with config_context(enable_metadata_routing=True):
+        network = make_regressor().set_fit_request(X_val=True, y_val=True)
+        model = make_pipeline(BehaviorEncoder(columns), network, transform_input=["X_val"])
+        model.fit(clicks[0][:200], stars[:200], X_val=clicks[0][200:], y_val=stars[200:])
+
+    assert model[-1].best_score_ is not None

@@ -14,7 +14,13 @@ from sklearn_din.training._prediction import predict_raw
 from sklearn_din.utils._ragged import Ragged
 
 CPU = torch.device("cpu")
-SMALL = {"embedding_dim": 2, "attention_hidden_layer_sizes": (3,), "hidden_layer_sizes": (3,), "dropout": 0.0}
+SMALL = {
+    "behavior_dropout": 0.0,
+    "embedding_dim": 2,
+    "attention_hidden_layer_sizes": (3,),
+    "hidden_layer_sizes": (3,),
+    "dropout": 0.0,
+}
 
 
 @pytest.fixture
@@ -97,7 +103,7 @@ def test_the_bias_of_padding_never_learns(table):
 def test_the_logits_are_those_of_the_network_without_biases_plus_the_biases(table, batch, n_outputs):
     network = make_network(table, n_outputs).eval()
     plain = make_network(table, n_outputs, candidate_bias=False).eval()
-    with_biases(network._candidate_bias)
+    with_biases(network.candidate_bias)
 
     biases = np.outer([32, 24, 22, 31], np.arange(1, n_outputs + 1))
     expected = plain(batch).detach().numpy().reshape(4, n_outputs) + biases
@@ -115,7 +121,7 @@ def test_without_candidate_bias_nothing_is_added(table, batch, n_outputs):
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_predictions_are_those_of_the_forward_pass(table, batch, n_outputs):
     network = make_network(table, n_outputs).eval()
-    with_biases(network._candidate_bias)
+    with_biases(network.candidate_bias)
 
     raw = predict_raw(network, TensorTable(table, CPU))
 
@@ -133,7 +139,7 @@ def test_no_rows_are_predicted_without_biases(table, n_outputs):
 def trained(table, n_outputs=1, **parameters):
     """Return biases and output matrix of a network after one step; the biases were 1/64 of those above."""
     network = make_network(table, n_outputs)
-    for weight in with_biases(network._candidate_bias).weights:
+    for weight in with_biases(network.candidate_bias).weights:
         weight.data /= 64
     target = torch.tensor([0, 1, 1, 0])
     criterion = MulticlassLogLoss() if n_outputs > 1 else BinaryLogLoss()
@@ -141,7 +147,7 @@ def trained(table, n_outputs=1, **parameters):
     defaults = {"optimizer": "sgd", "learning_rate": 0.1, "max_epochs": 1, "batch_size": 4}
     defaults["shuffling"] = torch.Generator().manual_seed(0)
     build_net(network, criterion, **(defaults | parameters)).partial_fit(rows)
-    return [weight.detach() for weight in network._candidate_bias.weights], network.mlp.output.weight.detach()
+    return [weight.detach() for weight in network.candidate_bias.weights], network.mlp.output.weight.detach()
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])

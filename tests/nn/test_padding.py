@@ -45,7 +45,7 @@ def test_a_score_does_not_depend_on_the_histories_of_other_rows(layout, randomiz
 
 @pytest.mark.parametrize("training", [True, False])
 def test_empty_histories_beside_a_row_change_neither_its_interest_nor_the_statistics(layout, randomize, training):
-    network = randomize(DIN(layout, recency_embedding=False)).train(training)
+    network = randomize(DIN(layout, recency_embedding=False, behavior_dropout=0.0)).train(training)
     results = []
     for items, histories in [([3, 4], [[5, 6, 2], [7]]), ([3, 8, 9, 4], [[5, 6, 2], [], [], [7]])]:
         embedding, pooling = copy.deepcopy((network.embedding, network.poolings[0]))
@@ -58,7 +58,7 @@ def test_empty_histories_beside_a_row_change_neither_its_interest_nor_the_statis
 
 
 def test_the_statistics_of_dice_are_those_of_the_real_positions(layout):
-    network = DIN(layout, recency_embedding=False, embedding_init_std=1.0).double()
+    network = DIN(layout, recency_embedding=False, behavior_dropout=0.0, embedding_init_std=1.0).double()
     items, histories = [3, 4, 5], [[5, 6, 2, 9], [], [7]]
     table = network.embedding.weight("item").detach().numpy()
     first = network.poolings[0].unit.mlp.first
@@ -79,7 +79,7 @@ def test_the_statistics_of_dice_are_those_of_the_real_positions(layout):
 
 
 def test_reordering_the_rows_reorders_the_scores(layout, randomize):
-    network = randomize(DIN(layout, dropout=0.0)).train()
+    network = randomize(DIN(layout, dropout=0.0, behavior_dropout=0.0)).train()
 
     first = network(make_batch([3, 4, 5], [[5, 6], [], [7, 8, 9]])).detach()
     second = network(make_batch([5, 3, 4], [[7, 8, 9], [5, 6], []])).detach()

@@ -1,7 +1,5 @@
 """Whole batches of flat tensors."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
@@ -16,12 +14,11 @@ def make_rows(table, n_rows=4, weight=None):
     return Rows(TensorTable(table, CPU), positions, torch.arange(n_rows, dtype=torch.float32), weight)
 
 
-def make_batches(rows, batch_size, unknown_rate=0.0, behavior_dropout=0.0, seed=0):
+def make_batches(rows, batch_size, unknown_rate=0.0, seed=0):
     return ShuffledBatches(
         rows,
         batch_size=batch_size,
         unknown_rate=unknown_rate,
-        behavior_dropout=behavior_dropout,
         shuffling=torch.Generator().manual_seed(seed),
         noise=torch.Generator().manual_seed(seed + 1),
     )
@@ -123,50 +120,3 @@ def test_blocks_in_order_are_the_table(table):
 
     assert [len(block["item"]) for block in blocks] == [3, 1]
     assert torch.cat([block["item"] for block in blocks]).tolist() == table["item"].tolist()
-
-
-def histories_of(batches, names=("hist_item", "hist_rating")):
-    """The events of each row of each batch, oldest first, as tuples of the values of their fields."""
-    rows = []
-    for batch in batches:
-        offsets = batch.features[names[0]][1].tolist()
-        events = list(zip(*(batch.features[name][0].tolist() for name in names), strict=True))
-        rows += [tuple(events[start:stop]) for start, stop in pairwise(offsets)]
-    return rows
-
-
-def is_part_in_order(part, whole):
-    rest = iter(whole)
-    return all(event in rest for event in part)
-
-
-def test_a_row_loses_whole_events_and_keeps_the_order_of_the_rest(table):
-    rows = make_rows(table, 400)
-    whole = histories_of(make_batches(rows, 50))
-    thinned = histories_of(make_batches(rows, 50, behavior_dropout=0.9))
-
-    assert all(is_part_in_order(part, history) for part, history in zip(thinned, whole, strict=True))
-    assert {len(part) for part, history in zip(thinned, whole, strict=True) if len(history) == 3} == {0, 1, 2, 3}
-
-
-def test_half_of_the_greatest_share_is_lost_on_average(table):
-    rows = make_rows(table, 4000)
-    n_left = sum(map(len, histories_of(make_batches(rows, 500, behavior_dropout=0.6))))
-
-    assert n_left / 6000 == pytest.approx(1 - 0.6 / 2, abs=0.02)
-
-
-def test_behavior_dropout_leaves_bags_and_scalars_alone(table):
-    rows = make_rows(table, 40)
-    pairs = zip(make_batches(rows, 40), make_batches(rows, 40, behavior_dropout=0.9), strict=True)
-
-    for whole, thinned in pairs:
-        for name in ("item", "age"):
-            assert thinned.features[name].equal(whole.features[name])
-        assert thinned.features["genres"][0].equal(whole.features["genres"][0])
-
-
-def test_behavior_dropout_differs_from_epoch_to_epoch(table):
-    batches = make_batches(make_rows(table, 200), 200, behavior_dropout=0.5)
-
-    assert sorted(histories_of(batches)) != sorted(histories_of(batches))
