@@ -1,53 +1,96 @@
-"""Accuracy of the default pipeline on prediction tasks, with mean pooling beside it.
+"""Accuracy of the default pipeline on prediction tasks, with simple, strong and crippled models beside it.
 
-    python benchmarks/accuracy.py --data FOLDER --tasks amazon_beauty/uniform amazon_beauty/popularity --seeds 0 1 2
+    pip install -e ".[pandas]" --group benchmark
+    python benchmarks/accuracy.py --data FOLDER --seeds 0 1 2
+    python benchmarks/accuracy.py --data FOLDER --tasks amazon_beauty/uniform --models lightgbm din
 
-FOLDER holds the data; a module ``tasks.py`` in it or above it, or in a folder ``benchmarks`` there, builds the rows:
-``load(name, data=FOLDER)`` returns an object with ``train``, ``valid`` and ``test`` (each a frame and its
-target), ``behavior_features`` as ``BehaviorEncoder`` takes them, and ``group``, the column of the user. Training stops
-early by ``valid``; ``test`` is only reported. AUC and GAUC are fractions, log loss is in nats, seconds are those of
-encoding and fitting.
+The second group of packages is for LightGBM; without it, its line is left out. FOLDER holds the data; a module
+``tasks.py`` in it or above it, or in a folder ``benchmarks`` there, builds the rows: ``NAMES`` are the tasks, and
+``load(name, data=FOLDER)`` returns a dataclass with ``train``, ``valid`` and ``test`` (each a frame and its target),
+``behavior_features`` as ``BehaviorEncoder`` takes them, and ``group``, the column of the user. A folder
+``grocery_sample`` in FOLDER is handed to the tasks whose name starts with ``grocery/``.
+
+Models (``--models``)
+---------------------
+mean
+    The mean target (regression only).
+popularity, category-share
+    How often the candidate was positive in training; the share of the history in its category (classification only).
+logistic-regression, ridge, lightgbm
+    A linear model (of a class; of a number) and gradient-boosted trees, on hand-made features (see ``hand_made.py``).
+mean-pooling
+    The network with the mean of the behaviors instead of attention.
+shuffled
+    The network on histories permuted among the rows of each part: what the histories are worth is missing.
+din
+    The network with its defaults (and ``--set``, which all networks get).
+din-user
+    The same with the user as one more category, which pays where later rows are of the same users.
+
+Figures
+-------
+AUC and GAUC are fractions, log loss is in nats, the calibration error is a mean difference of probabilities (see
+``scores.py``); RMSE, MAE and R2 for regression. Epochs are trees for LightGBM. Seconds are those of encoding (or of
+making features) and fitting. Figures are means over the seeds, ± their standard deviation, on the test rows. Nothing is
+chosen by test rows: early stopping and the penalty of the linear models go by the validation rows, all else is fixed
+beforehand. To choose defaults, look at ``--part valid``, where the figures are a little kind.
 """
 
 import argparse
+import ast
+import csv
 import importlib.util
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import log_loss, roc_auc_score
-
-from sklearn_din import BehaviorEncoder, DINClassifier
-from sklearn_din.metrics import gauc_score
-
-MODELS = {"DIN": {}, "mean pooling": {"pooling": "mean"}}
-FIGURES = ("AUC", "GAUC", "log loss", "epochs", "seconds")
+from models import MODELS, MissingPackageError, task_is_regression
+from scores import (
+    CLASSIFICATION_FIGURES,
+    REGRESSION_FIGURES,
+    classification_figures,
+    regression_figures,
+    standard_error,
+)
 
 
 def main():
-    """Print a line per task, model and seed, and the means over the seeds."""
+    """Print a table per task."""
+    options = parsed_options()
+    tasks = load_module(options.data)
+    for name in options.tasks or tasks.NAMES:
+        folder = options.data / "grocery_sample"
+        is_elsewhere = name.startswith("grocery/") and folder.exists()
+        task = tasks.load(name, data=folder if is_elsewhere else options.data)
+        print_table(name, task, options)
+
+
+def parsed_options():
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data")
-    parser.add_argument("--tasks", nargs="+", required=True, help="names that tasks.py knows")
+    parser.add_argument("--tasks", nargs="+", help="names that tasks.py knows (default: all)")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="lines (default: all)")
+    parser.add_argument("--part", choices=("test", "valid"), default="test", help="rows to score (default: test)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="random states (default: 0)")
-    parser.add_argument("--threads", type=int, default=None, help="threads of torch (default: as many as it likes)")
+    parser.add_argument("--threads", type=int, help="of torch and LightGBM (default: as many as they like)")
     parser.add_argument(
-        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of DINClassifier other than its defaults"
+        "--csv", type=Path, metavar="FILE", help="append task, part, model, seed, figure and value of each"
     )
-    options = parser.parse_args()
-    tasks = load_module(options.data)
-    parameters = {"n_threads": options.threads, **dict(map(parsed, options.set))}
-    print(f"{'task':28} {'model':14} {'seed':>5} " + " ".join(f"{name:>8}" for name in FIGURES))
-    for name in options.tasks:
-        task = tasks.load(name, data=options.data)
-        for model, changes in MODELS.items():
-            rows = [measure(task, random_state=seed, **{**parameters, **changes}) for seed in options.seeds]
-            for seed, row in zip(options.seeds, rows, strict=True):
-                print_row(name, model, str(seed), row)
-            if len(rows) > 1:
-                print_row(name, model, "mean", np.mean(rows, axis=0))
-                print_row(name, model, "sd", np.std(rows, axis=0, ddof=1))
+    parser.add_argument(
+        "--set", nargs="*", default=[], type=parsed, metavar="NAME=VALUE", help="parameters of the networks"
+    )
+    return parser.parse_args()
+
+
+def parsed(text):
+    """Read ``name=value``, the value as a Python literal where it is one."""
+    name, _, value = text.partition("=")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
 
 
 def load_module(folder):
@@ -64,41 +107,59 @@ def load_module(folder):
     return module
 
 
-def parsed(text):
-    """Read ``name=value``, the value as a Python literal where it is one."""
-    import ast
-
-    name, _, value = text.partition("=")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-
-
-def measure(task, **parameters):
-    """Fit on the training rows and score the test rows; the figures in the order of ``FIGURES``."""
-    train, valid, test = ((features(X, task), y) for X, y in (task.train, task.valid, task.test))
-    start = time.perf_counter()
-    encoder = BehaviorEncoder(task.behavior_features)
-    table = encoder.fit_transform(train[0])
-    model = DINClassifier(**parameters).fit(table, train[1], X_val=encoder.transform(valid[0]), y_val=valid[1])
-    seconds = time.perf_counter() - start
-    score = model.predict_proba(encoder.transform(test[0]))[:, 1]
-    gauc = gauc_score(test[1], score, groups=task.test[0][task.group].to_numpy())
-    return roc_auc_score(test[1], score), gauc, log_loss(test[1], score), model.n_epochs_, seconds
-
-
-def features(X, task):
-    """Drop the user, and make categories of the integers that are not the candidate's."""
-    X = X.drop(columns=task.group)
-    others = [name for name in X.select_dtypes("integer") if name not in task.behavior_features.values()]
-    return X.astype(dict.fromkeys(others, str))
+def print_table(name, task, options):
+    """Print a line per model, and how uncertain an AUC is."""
+    is_regression = task_is_regression(task)
+    names = (*(REGRESSION_FIGURES if is_regression else CLASSIFICATION_FIGURES), "epochs", "seconds")
+    y = getattr(task, options.part)[1]
+    print(f"\n{name}: {len(task.train[1]):,} training rows, {len(y):,} {options.part} rows, seeds {options.seeds}")
+    print(f"{'':24}" + "".join(f"{figure:>16}" for figure in names))
+    best = 0.5
+    for key in options.models:
+        model = MODELS[key]
+        if not (model.for_regression if is_regression else model.for_classification):
+            continue
+        try:
+            rows = measure(key, name, task, names, options)
+        except MissingPackageError as error:
+            print(f"{model.label:24}  {error}")
+            continue
+        print(f"{model.label:24}" + "".join(map(shown, names, zip(*rows, strict=True))), flush=True)
+        best = max(best, np.mean(rows, axis=0)[0])
+    if not is_regression:
+        print(f"The standard error of an AUC of {best:.4f} on these rows is {standard_error(best, y):.4f}.")
 
 
-def print_row(task, model, seed, row):
-    """Print the figures of one fit."""
-    auc, gauc, loss, epochs, seconds = row
-    print(f"{task:28} {model:14} {seed:>5} {auc:8.4f} {gauc:8.4f} {loss:8.4f} {epochs:8.1f} {seconds:8.1f}", flush=True)
+def measure(key, name, task, names, options):
+    """Fit a model for each seed; return the figures of each fit."""
+    model = MODELS[key]
+    rows = []
+    for seed in options.seeds if model.is_random else options.seeds[:1]:
+        start = time.perf_counter()
+        fitted = model.fit(task, seed, options)
+        seconds = time.perf_counter() - start
+        X, y = getattr(task, options.part)
+        score = fitted.predict(X)
+        if task_is_regression(task):
+            figures = regression_figures(y, score)
+        else:
+            user = X[task.group].to_numpy()
+            figures = classification_figures(y, score, user, is_probability=fitted.is_probability)
+        rows.append((*figures, fitted.n_epochs, seconds))
+        if options.csv:
+            lines = [(name, options.part, key, seed, *pair) for pair in zip(names, rows[-1], strict=True)]
+            with options.csv.open("a", newline="") as file:
+                csv.writer(file).writerows(lines)
+    return rows
+
+
+def shown(name, values):
+    """Return the mean of a figure over the seeds and its standard deviation, in 16 characters."""
+    digits = 1 if name in ("epochs", "seconds") else 4
+    if np.isnan(values).any():
+        return f"{'-':>16}"
+    mean = f"{np.mean(values):.{digits}f}"
+    return f"{mean if len(values) == 1 else f'{mean} ±{np.std(values, ddof=1):.{digits}f}':>16}"
 
 
 if __name__ == "__main__":
