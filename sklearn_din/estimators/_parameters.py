@@ -86,7 +86,7 @@ class DINParameters(BaseEstimator):
         recency_embedding=True,
         match_counts=True,
         unknown_rate=0.05,
-        behavior_dropout=0.8,
+        behavior_dropout=0.0,
         optimizer="adam",
         learning_rate=6e-3,
         learning_rate_schedule="linear",

@@ -50,7 +50,7 @@ class DIN(nn.Module):
         Whether the final network also sees the product of candidate and interest, as in the authors' released code.
     dropout, attention_dropout : float, default=0.1 and 0.0
         Share of the activations that training drops, in the final network and in the activation units.
-    behavior_dropout : float, default=0.8
+    behavior_dropout : float, default=0.0
         Greatest share of its behaviors that a history loses in training.
     batch_norm : bool, default=False
         Whether to normalize before each activation of the final network.
@@ -115,7 +115,7 @@ class DIN(nn.Module):
         interest_product: bool = True,
         dropout: float = 0.1,
         attention_dropout: float = 0.0,
-        behavior_dropout: float = 0.8,
+        behavior_dropout: float = 0.0,
         batch_norm: bool = False,
         candidate_bias: bool = False,
         pooling: str = "attention",
