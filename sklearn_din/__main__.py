@@ -162,15 +162,15 @@ def print_task(name: str, task: Task) -> None:
 
 
 def compare(task: Task, options: argparse.Namespace, **parameters: Any) -> Pipeline:
-    """Print the scores of the baselines and of the network on the test rows; return the network's pipeline."""
+    """Print the scores of the baselines and of the networks on the test rows; return the one without match counts."""
     train, _, test = task
-    model, mean_pooling = (
-        make_model(options, pooling=pooling, verbose=pooling == "attention", **parameters)
-        for pooling in ("attention", "mean")
-    )
+    model = make_model(options, verbose=True, **parameters)
+    mean_pooling = make_model(options, pooling="mean", **parameters)
+    attentive = make_model(options, match_counts=False, **parameters)
     probabilities = {
         "logistic regression": lambda: logistic_regression(train).predict_proba(summary(test, train))[:, 1],
         "DIN, mean pooling": lambda: probability(mean_pooling, task),
+        "DIN, no match counts": lambda: probability(attentive, task),
         "DIN": lambda: probability(model, task),
     }
     rankings = {
@@ -181,7 +181,7 @@ def compare(task: Task, options: argparse.Namespace, **parameters: Any) -> Pipel
     lines += [scores(name, compute, test, is_probability=True) for name, compute in probabilities.items()]
     print(f"\n{'':30} {'AUC':>7} {'GAUC':>7} {'log loss':>9} {'seconds':>8}")
     print("\n".join(lines))
-    return model
+    return attentive
 
 
 def make_model(options: argparse.Namespace, **parameters: Any) -> Pipeline:
@@ -238,7 +238,8 @@ def show_attention(model: Pipeline, test: Part, products: pd.DataFrame, n_shown:
     rows = test.X.iloc[list(two_candidates(test))]
     user = test.user[two_candidates(test)[0]]
     weights = attention_weights(model, rows).groupby(["row", "hist_item"])["weight"].agg(["sum", "size"])
-    print(f"\nWhat household {user} bought before, and the attention it got (of 1, over its last 50 purchases):")
+    print(f"\nWhat household {user} bought before, and the attention it got (of 1, over its last 50 purchases)")
+    print("from the network without match counts, which has to find by attention what is bought again:")
     for row, item in enumerate(rows["item"]):
         print(f"\n  for {name[item]}")
         for bought, line in weights.loc[row].nlargest(n_shown, "sum").iterrows():
