@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_array, column_or_1d
 from sklearn_din.estimators._base import BaseDIN
 from sklearn_din.training import SquaredError
 
+LARGEST_CHANGE = 10.0  # of the target in a warm start: of its standard deviation, and of its mean in such ones
+
 
 class DINRegressor(RegressorMixin, BaseDIN):
     """Deep Interest Network for regression.
@@ -211,11 +213,13 @@ class DINRegressor(RegressorMixin, BaseDIN):
         return self._raw_output(X) * self._scale + self._mean
 
     def _validate_target(self, y):
-        return check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y")
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind in "mM":
+            msg = f"y must hold numbers: it holds {y.dtype}. Say what is to be predicted, in days for example."
+            raise TypeError(msg)
+        return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
 
     def _learn_target(self, y, sample_weight, *, is_first):
-        if not is_first:  # the network of the last fit predicts in its units
-            return
         with np.errstate(over="ignore"):
             mean = float(np.average(y, weights=sample_weight))
             scale = float(np.sqrt(np.average((y - mean) ** 2, weights=sample_weight)))
@@ -225,7 +229,21 @@ class DINRegressor(RegressorMixin, BaseDIN):
                 "Give it in a smaller unit."
             )
             raise ValueError(msg)
-        self._mean, self._scale = mean, scale if scale > 0 else 1.0
+        scale = scale if scale > 0 else 1.0
+        if is_first:
+            self._mean, self._scale = mean, scale
+        else:  # the network of the last fit predicts in its units
+            self._check_same_scale(mean, scale)
+
+    def _check_same_scale(self, mean, scale):
+        ratio = scale / self._scale
+        if not 1 / LARGEST_CHANGE < ratio < LARGEST_CHANGE or abs(mean - self._mean) > LARGEST_CHANGE * self._scale:
+            msg = (
+                f"y is of another scale than in the last fit: its mean was {self._mean:g} with a standard deviation of "
+                f"{self._scale:g}, and is {mean:g} with {scale:g}. warm_start=True goes on in the units of that fit: "
+                "set it to False, or give y in those units."
+            )
+            raise ValueError(msg)
 
     def _encode_target(self, y):
         return ((y - self._mean) / self._scale).astype(np.float32)

@@ -52,7 +52,7 @@ class EmbeddingTables(nn.Module):
         super().__init__()
         self.init_std = init_std
         self.widths: dict[TableName, int] = _table_widths(layout, embedding_dim)
-        widest = embedding_dim if isinstance(embedding_dim, int) else max(embedding_dim.values(), default=1)
+        widest = max(embedding_dim.values(), default=1) if isinstance(embedding_dim, Mapping) else embedding_dim
         self.own_widths = {
             sequence.name: max(
                 (self.widths[field.table] for field in sequence.fields if not field.is_numeric), default=widest

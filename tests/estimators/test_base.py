@@ -429,3 +429,9 @@ def test_behavior_dropout_does_not_move_the_mean_prediction(make_classifier, par
 
     proba = model.fit(table[:1000], y[:1000]).predict_proba(table[1000:])[:, 1]
     assert proba.mean() == pytest.approx(y[1000:].mean(), abs=0.04)
+
+
+def test_a_width_from_numpy_is_a_width(make_classifier, table, clicks):
+    plain, from_numpy = (make_classifier(embedding_dim=d).fit(table, clicks[1]) for d in (4, np.int64(4)))
+
+    assert_array_equal(from_numpy.predict_proba(table), plain.predict_proba(table))

@@ -92,7 +92,25 @@ def test_warm_start_goes_on_in_the_units_of_the_first_fit(make_regressor, table,
     model = make_regressor(warm_start=True, learning_rate=1e-12, early_stopping=False).fit(table, stars)
     expected = model.predict(table)
 
-    np.testing.assert_allclose(model.fit(table, 100 * stars).predict(table), expected, rtol=1e-3)
+    np.testing.assert_allclose(model.fit(table, 1.5 * stars + 1).predict(table), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("change", [lambda y: 1e6 + y, lambda y: 1000 * y, lambda y: 3 + 1e-3 * (y - 3)])
+def test_warm_start_refuses_a_target_of_another_scale(make_regressor, table, stars, change):
+    model = make_regressor(warm_start=True).fit(table, stars)
+    expected = model.predict(table)
+
+    with pytest.raises(ValueError, match="y is of another scale than in the last fit: its mean was"):
+        model.fit(table, change(stars))
+    np.testing.assert_array_equal(model.predict(table), expected)
+
+
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "timedelta64[s]"])
+def test_times_are_no_target(make_regressor, table, kind):
+    y = np.arange(len(table)).astype(kind)
+
+    with pytest.raises(TypeError, match="y must hold numbers: it holds"):
+        make_regressor().fit(table, y)
 
 
 def test_a_pickle_predicts_the_same(make_regressor, table, stars):
