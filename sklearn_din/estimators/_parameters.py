@@ -16,7 +16,7 @@ ACTIVATIONS = StrOptions({"dice", "prelu", "relu", "sigmoid", "tanh"})
 LARGEST_BATCH, SMALLEST_BATCH = 1024, 32
 BATCHES_PER_EPOCH = 64  # at least, down to the smallest batch
 BEHAVIORS_PER_BATCH = 16_384  # about: more of them leave the processor's cache, and learn less per epoch
-EPOCHS = 10  # at least, with the linear schedule
+EPOCHS = 14  # at least, with the linear schedule
 PATIENCE_EPOCHS = 6  # what n_iter_no_change is meant for, where the epochs are found by themselves
 ROWS_SEEN = 1_200_000  # over all epochs together, as far as FULL_EPOCHS give: embeddings learn once per occurrence
 FULL_EPOCHS = 20
@@ -86,7 +86,7 @@ class DINParameters(BaseEstimator):
         recency_embedding=True,
         match_counts=True,
         unknown_rate=0.05,
-        behavior_dropout=0.0,
+        behavior_dropout=0.8,
         optimizer="adam",
         learning_rate=6e-3,
         learning_rate_schedule="linear",
@@ -189,9 +189,9 @@ def training_length(
     Examples
     --------
     >>> training_length(260_000, batch_size="auto", max_epochs="auto", n_iter_no_change=2)
-    TrainingLength(batch_size=1024, max_epochs=10, patience=3)
+    TrainingLength(batch_size=1024, max_epochs=14, patience=5)
     >>> training_length(260_000, mean_behaviors=50, batch_size="auto", max_epochs="auto", n_iter_no_change=2)
-    TrainingLength(batch_size=256, max_epochs=10, patience=3)
+    TrainingLength(batch_size=256, max_epochs=14, patience=5)
     >>> training_length(300, batch_size="auto", max_epochs="auto", n_iter_no_change=2)
     TrainingLength(batch_size=32, max_epochs=60, patience=20)
     """

@@ -57,7 +57,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
         column, log(1 + count)): a softmax forgets it.
     unknown_rate : float, default=0.05
         Share of the ids that training replaces by unknown, so that the vector of unknown is learnt, in [0, 1).
-    behavior_dropout : float, default=0.0
+    behavior_dropout : float, default=0.8
         Greatest share of its past behaviors that a row loses in training, each time another part: a share between 0
         and this, in [0, 1). Against learning histories by heart; makes training on long ones faster.
     optimizer : {"adam", "adamw", "sgd", "adagrad"}, default="adam"

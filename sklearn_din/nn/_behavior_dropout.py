@@ -1,27 +1,33 @@
 """Histories that lose behaviors in training, so that they are not learnt by heart."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sklearn_din.nn._embedding import EmbeddedSequence
+from sklearn_din.layout import BehaviorSequence
+from sklearn_din.nn._batch import Batch, offsets_of, values_of
+from sklearn_din.nn._segments import segment_ids
 
 
 class BehaviorDropout(nn.Module):
     """Takes a random share of its behaviors from each history in training; the identity in inference.
 
-    The share is drawn for each row and each time, uniformly between 0 and ``p``. What is left keeps its vectors, that
-    of its distance from the newest too. A mean of what is left estimates the mean of all; a sum needs the factor.
+    The share is drawn for each row and each time, uniformly between 0 and ``p``. What is left is a shorter history: its
+    last behavior is the newest. A mean of what is left estimates the mean of all; a sum needs the factor.
 
     Parameters
     ----------
+    sequences : sequence of BehaviorSequence
+        Which columns of a batch are histories.
     p : float
         The greatest share, at least 0 and below 1.
 
     Attributes
     ----------
     generator : torch.Generator or None
-        Where the shares and places come from, on the device of the input; None is torch's global generator.
+        Where the shares and places come from, on the device of the batches; None is torch's global generator.
 
     Raises
     ------
@@ -29,41 +35,51 @@ class BehaviorDropout(nn.Module):
         If ``p`` is out of range.
     """
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, sequences: Sequence[BehaviorSequence], p: float) -> None:
         super().__init__()
         if not 0 <= p < 1:
             msg = f"behavior_dropout must be at least 0 and below 1: got {p!r}. Give the greatest share to drop."
             raise ValueError(msg)
+        self.sequences = tuple(sequences)
         self.p = p
         self.generator: Generator | None = None
 
-    def forward(self, sequence: EmbeddedSequence) -> tuple[EmbeddedSequence, Tensor | None]:
+    def forward(self, batch: Batch) -> tuple[Batch, dict[str, Tensor]]:
         """Drop behaviors in training.
 
         Parameters
         ----------
-        sequence : EmbeddedSequence
-            Whole histories.
+        batch : dict
+            Tensors by column.
 
         Returns
         -------
-        sequence : EmbeddedSequence
-            What is left of them, in order; itself in inference or where ``p`` is 0.
-        factor : Tensor of shape (batch_size, 1) or None
-            The length of each history over what is left of it, by which sums are too small (1 where nothing is left);
-            None where nothing was dropped.
+        batch : dict
+            With what is left of the histories, in order; itself in inference or where ``p`` is 0.
+        factors : dict of str to Tensor of shape (batch_size, 1)
+            By sequence, the length of each history over what is left of it, by which sums are too small (1 where
+            nothing is left); empty where nothing was dropped.
         """
         if not self.training or self.p == 0:
-            return sequence, None
-        offsets, rows = sequence.offsets, sequence.rows
-        share = self.p * torch.rand(offsets.shape[0] - 1, generator=self.generator, device=rows.device)  # (batch_size,)
-        drawn = torch.rand(rows.shape, generator=self.generator, device=rows.device)  # (n_behaviors,)
+            return batch, {}
+        thinned, factors = dict(batch), {}
+        for sequence in self.sequences:
+            offsets = offsets_of(batch, sequence.name)
+            is_kept, left = self._draw(offsets, values_of(batch, sequence.name).shape[0])
+            for field in sequence.fields:
+                thinned[field.name] = values_of(batch, field.name)[is_kept], left
+            factor = torch.where(left.diff() > 0, offsets.diff() / left.diff().clamp(min=1), 1.0)
+            factors[sequence.name] = factor[:, None]
+        return thinned, factors
+
+    def _draw(self, offsets: Tensor, n_behaviors: int) -> tuple[Tensor, Tensor]:
+        """Return which behaviors are kept, (n_behaviors,), and the offsets of what is left, (batch_size + 1,)."""
+        rows = segment_ids(offsets, n_behaviors)
+        share = self.p * torch.rand(offsets.shape[0] - 1, generator=self.generator, device=offsets.device)
+        drawn = torch.rand(n_behaviors, generator=self.generator, device=offsets.device)
         is_kept = drawn >= share.index_select(0, rows)
         kept_before = functional.pad(is_kept.cumsum(0), (1, 0))
-        left = kept_before.index_select(0, offsets).to(offsets.dtype)  # (batch_size + 1,), offsets of what is left
-        factor = torch.where(left.diff() > 0, offsets.diff() / left.diff().clamp(min=1), 1.0)
-        thinned = sequence._replace(behaviors=sequence.behaviors[is_kept], offsets=left, rows=rows[is_kept])
-        return thinned, factor[:, None]
+        return is_kept, kept_before.index_select(0, offsets).to(offsets.dtype)
 
     def extra_repr(self) -> str:
         """Return the parameters that ``repr`` shows."""

@@ -12,8 +12,9 @@ from sklearn_din.nn._behavior_dropout import BehaviorDropout
 from sklearn_din.nn._bias import CandidateBias
 from sklearn_din.nn._checks import check_option
 from sklearn_din.nn._dropout import Dropout
-from sklearn_din.nn._embedding import Embedded, FeatureEmbedding
+from sklearn_din.nn._embedding import FeatureEmbedding
 from sklearn_din.nn._layers import reset_children
+from sklearn_din.nn._matches import match_counts as count_matches
 from sklearn_din.nn._mlp import MLP
 
 POOLINGS = ("attention", *UNIFORM_POOLINGS)
@@ -50,8 +51,8 @@ class DIN(nn.Module):
         Whether the final network also sees the product of candidate and interest, as in the authors' released code.
     dropout, attention_dropout : float, default=0.1 and 0.0
         Share of the activations that training drops, in the final network and in the activation units.
-    behavior_dropout : float, default=0.0
-        Greatest share of its behaviors that a history loses in training.
+    behavior_dropout : float, default=0.8
+        Greatest share of its behaviors that a history loses in training. Matches are counted before.
     batch_norm : bool, default=False
         Whether to normalize before each activation of the final network.
     candidate_bias : bool, default=False
@@ -115,7 +116,7 @@ class DIN(nn.Module):
         interest_product: bool = True,
         dropout: float = 0.1,
         attention_dropout: float = 0.0,
-        behavior_dropout: float = 0.0,
+        behavior_dropout: float = 0.8,
         batch_norm: bool = False,
         candidate_bias: bool = False,
         pooling: str = "attention",
@@ -126,12 +127,9 @@ class DIN(nn.Module):
         super().__init__()
         check_option("pooling", pooling, POOLINGS)
         self.interest_product = interest_product
+        self.match_counts = match_counts
         self.embedding = FeatureEmbedding(
-            layout,
-            embedding_dim,
-            recency_embedding=recency_embedding,
-            match_counts=match_counts,
-            init_std=embedding_init_std,
+            layout, embedding_dim, recency_embedding=recency_embedding, init_std=embedding_init_std
         )
 
         def make_pooling(candidate_dim: int, behavior_dim: int) -> nn.Module:
@@ -147,7 +145,7 @@ class DIN(nn.Module):
             )
             return AttentionPooling(unit, normalization=attention_normalization)
 
-        self.behavior_dropout = BehaviorDropout(behavior_dropout)
+        self.behavior_dropout = BehaviorDropout(layout.sequences, behavior_dropout)
         self.poolings = nn.ModuleList(make_pooling(*dims) for dims in self.embedding.sequence_dims.values())
         self.mlp = MLP(
             self._n_features,
@@ -166,7 +164,8 @@ class DIN(nn.Module):
             behavior_dim + (candidate_dim if self.interest_product else 0)
             for candidate_dim, behavior_dim in self.embedding.sequence_dims.values()
         )
-        return self.embedding.candidate_dim + sequences + self.embedding.context_dim
+        counts = sum(len(sequence.shared) for sequence in self.embedding.layout.sequences) if self.match_counts else 0
+        return self.embedding.candidate_dim + sequences + self.embedding.context_dim + counts
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
         """Draw all parameters anew and forget the batches seen.
@@ -217,16 +216,21 @@ class DIN(nn.Module):
         Returns
         -------
         Tensor of shape (batch_size, n_features)
-            The candidate, the interests of all sequences, their products with the candidate, the context.
+            The candidate, the interests of all sequences, their products with the candidate, the context, the match
+            counts.
         """
-        embedded = self.embedding(batch)
-        interests = self._interests(embedded)
-        products = []
-        if self.interest_product:
-            for name, sequence in embedded.sequences.items():
-                counterpart = interests[name][:, : sequence.candidate.shape[1]]  # (batch_size, candidate_dim)
-                products.append(sequence.candidate * counterpart)
-        return torch.cat([embedded.candidate, *interests.values(), *products, embedded.context], dim=1)
+        thinned, factors = self.behavior_dropout(batch)
+        embedded = self.embedding(thinned)
+        interests, products = [], []
+        for (name, sequence), pooling in zip(embedded.sequences.items(), self.poolings, strict=True):
+            interest = pooling(*sequence)[0]  # (batch_size, behavior_dim)
+            if name in factors and not pooling.is_average:
+                interest = interest * factors[name]
+            interests.append(interest)
+            if self.interest_product:
+                products.append(sequence.candidate * interest[:, : sequence.candidate.shape[1]])
+        counts = count_matches(self.embedding.layout, batch) if self.match_counts else []  # of whole histories
+        return torch.cat([embedded.candidate, *interests, *products, embedded.context, *counts], dim=1)
 
     def bias(self, batch: Batch) -> Tensor:
         """Compute what is added to the output of the final network.
@@ -261,11 +265,3 @@ class DIN(nn.Module):
         """
         pairs = zip(self.embedding(batch).sequences.items(), self.poolings, strict=True)
         return {name: pooling(*sequence)[1] for (name, sequence), pooling in pairs}
-
-    def _interests(self, embedded: Embedded) -> dict[str, Tensor]:
-        interests = {}
-        for (name, sequence), pooling in zip(embedded.sequences.items(), self.poolings, strict=True):
-            thinned, factor = self.behavior_dropout(sequence)
-            interest = pooling(*thinned)[0]  # (batch_size, behavior_dim)
-            interests[name] = interest if factor is None or pooling.is_average else interest * factor
-        return interests

@@ -9,7 +9,6 @@ from torch import Generator, Tensor, nn
 from sklearn_din.layout import BehaviorSequence, FeatureLayout
 from sklearn_din.nn._batch import Batch, batch_size_of, offsets_of, values_of
 from sklearn_din.nn._layers import reset_children
-from sklearn_din.nn._matches import match_counts
 from sklearn_din.nn._numbers import NumberEmbedding
 from sklearn_din.nn._segments import segment_ids, segment_mean
 from sklearn_din.nn._tables import EmbeddingTables, TableName
@@ -46,7 +45,7 @@ class Embedded(NamedTuple):
     sequences : dict of str to EmbeddedSequence
         The behavior sequences by name.
     context : Tensor of shape (batch_size, embedding_dim)
-        The other categorical columns, the means of the bags, the numeric columns, and the match counts.
+        The other categorical columns, the means of the bags, and the numeric columns.
     """
 
     candidate: Tensor
@@ -67,9 +66,6 @@ class FeatureEmbedding(nn.Module):
     recency_embedding : bool, default=True
         Whether behaviors get a vector for their distance from the newest: an id field with a table of ``max_length``
         rows per sequence, row 0 for the newest behavior. Anything older than the last row takes the last.
-    match_counts : bool, default=True
-        Whether the context has, for each shared field, log(1 + number of behaviors with the candidate's id). Unknown
-        ids match nothing.
     init_std : float, default=0.01
         Standard deviation of the initial values.
 
@@ -110,7 +106,6 @@ class FeatureEmbedding(nn.Module):
         embedding_dim: int | Mapping[str, int],
         *,
         recency_embedding: bool = True,
-        match_counts: bool = True,
         init_std: float = 0.01,
     ) -> None:
         super().__init__()
@@ -119,14 +114,12 @@ class FeatureEmbedding(nn.Module):
             raise ValueError(msg)
         self.layout = layout
         self.recency_embedding = recency_embedding
-        self.match_counts = match_counts
         self.tables = EmbeddingTables(layout, embedding_dim, recency=recency_embedding, init_std=init_std)
         widths = self.tables.widths
         self.table_names: tuple[TableName, ...] = tuple(widths)
         self._columns = layout.columns_by_table
         self.candidate_dim = sum(widths[name] for name in layout.candidates)
         self.context_dim = sum(widths[column.name] for column in (*layout.context, *layout.bags)) + len(layout.numeric)
-        self.context_dim += sum(len(sequence.shared) for sequence in layout.sequences) if match_counts else 0
         # By position: a column may have a name that a module cannot.
         self.numbers = nn.ModuleList(
             NumberEmbedding(self.tables.own_widths[sequence.name])
@@ -198,7 +191,6 @@ class FeatureEmbedding(nn.Module):
         vectors = self._vectors_by_column(self._ids_by_table(batch, rows))
         numbers = [values_of(batch, name)[:, None] for name in self.layout.numeric]  # each (batch_size, 1)
         hinges = self._hinges(batch)
-        counts = match_counts(self.layout, batch, rows) if self.match_counts else []
         bags = [segment_mean(vectors[bag.name], offsets_of(batch, bag.name)) for bag in self.layout.bags]
         context = [vectors[column.name] for column in self.layout.context]
         none = torch.zeros((batch_size_of(batch), 0), device=values_of(batch, self.layout.columns[0]).device)
@@ -213,7 +205,7 @@ class FeatureEmbedding(nn.Module):
                 )
                 for sequence in self.layout.sequences
             },
-            context=_join([*context, *bags, *numbers, *counts], none),
+            context=_join([*context, *bags, *numbers], none),
         )
 
     def _check_columns(self, batch: Batch) -> None:

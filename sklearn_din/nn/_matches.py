@@ -5,10 +5,10 @@ from torch import Tensor
 
 from sklearn_din.layout import UNKNOWN_ID, BehaviorField, FeatureLayout
 from sklearn_din.nn._batch import Batch, offsets_of, values_of
-from sklearn_din.nn._segments import segment_sum
+from sklearn_din.nn._segments import segment_ids, segment_sum
 
 
-def match_counts(layout: FeatureLayout, batch: Batch, rows: dict[str, Tensor]) -> list[Tensor]:
+def match_counts(layout: FeatureLayout, batch: Batch) -> list[Tensor]:
     """Count the behaviors that have the candidate's id.
 
     Parameters
@@ -17,8 +17,6 @@ def match_counts(layout: FeatureLayout, batch: Batch, rows: dict[str, Tensor]) -
         The columns.
     batch : dict
         Tensors by column.
-    rows : dict of str to Tensor of shape (n_behaviors,)
-        The row that each behavior belongs to, by sequence.
 
     Returns
     -------
@@ -28,9 +26,10 @@ def match_counts(layout: FeatureLayout, batch: Batch, rows: dict[str, Tensor]) -
     counts = []
     for sequence in layout.sequences:
         if sequence.shared:
-            row = rows[sequence.name]
-            matches = torch.stack([_matches(batch, field, row) for field in sequence.shared], dim=1)
-            counts.append(segment_sum(matches, offsets_of(batch, sequence.name), row).log1p())
+            offsets = offsets_of(batch, sequence.name)
+            rows = segment_ids(offsets, values_of(batch, sequence.name).shape[0])
+            matches = torch.stack([_matches(batch, field, rows) for field in sequence.shared], dim=1)
+            counts.append(segment_sum(matches, offsets, rows).log1p())
     return counts
 
 

@@ -7,68 +7,81 @@ import torch
 from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
 from sklearn_din.nn import DIN
 from sklearn_din.nn._behavior_dropout import BehaviorDropout
-from sklearn_din.nn._embedding import EmbeddedSequence
+
+LAYOUT = FeatureLayout(
+    categorical=(IdColumn("item", 99),), sequences=(BehaviorSequence((BehaviorField("history", "item", 99),)),)
+)
 
 
-def sequence_of(lengths):
+def batch_of(lengths):
     """Histories whose behaviors are numbered from 0 on."""
     offsets = torch.tensor([0, *lengths]).cumsum(0)
-    n = int(offsets[-1])
-    rows = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-    return EmbeddedSequence(torch.zeros(len(lengths), 1), torch.arange(n)[:, None].float(), offsets, rows)
+    return {"item": torch.full((len(lengths),), 2), "history": (torch.arange(int(offsets[-1])), offsets)}
 
 
 def dropped(lengths, p=0.8, seed=0):
-    dropout = BehaviorDropout(p)
+    dropout = BehaviorDropout(LAYOUT.sequences, p)
     dropout.generator = torch.Generator().manual_seed(seed)
-    return dropout(sequence_of(lengths))
+    batch, factors = dropout(batch_of(lengths))
+    return *batch["history"], factors["history"]
 
 
 def test_what_is_left_stays_in_its_row_and_in_order():
-    whole, (left, _) = sequence_of([9, 0, 1, 30]), dropped([9, 0, 1, 30])
+    (numbers, left, _), starts = dropped([9, 0, 1, 30]), torch.tensor([0, 9, 9, 10, 40])
 
-    numbers = left.behaviors[:, 0].long()
     assert 0 < len(numbers) < 40
     assert (numbers.diff() > 0).all()
-    assert left.rows.equal(whole.rows[numbers])
-    assert left.offsets.equal(torch.searchsorted(left.rows, torch.arange(5)))
-    assert left.candidate is not None
+    assert left.equal(torch.searchsorted(numbers, starts))
+
+
+def test_all_fields_of_a_behavior_go_and_all_other_columns_stay(layout, batch):
+    dropout = BehaviorDropout(layout.sequences, 0.8)
+    dropout.generator = torch.Generator().manual_seed(0)
+    thinned, factors = dropout(batch)
+
+    price, offsets = thinned["click_price"]
+    places = [batch["click_price"][0].tolist().index(value) for value in price.tolist()]  # the prices differ
+    assert 0 < len(places) < 5
+    for field in layout.sequences[0].fields:
+        assert thinned[field.name][0].equal(batch[field.name][0][places])
+        assert thinned[field.name][1].equal(offsets)
+    assert set(factors) == {"click_price", "bought_item"}
+    in_sequences = {field.name for sequence in layout.sequences for field in sequence.fields}
+    assert all(thinned[name] is batch[name] for name in set(batch) - in_sequences)
+    assert set(thinned) == set(batch)
 
 
 def test_half_of_the_greatest_share_is_lost_on_average_and_rows_differ():
     lengths = [40] * 2000
-    left, _ = dropped(lengths, p=0.6)
+    _, left, _ = dropped(lengths, p=0.6)
 
-    shares = 1 - left.offsets.diff().numpy() / 40
+    shares = 1 - left.diff().numpy() / 40
     assert shares.mean() == pytest.approx(0.3, abs=0.01)
     # Variance of a uniform share, and of the number kept at that share.
     assert shares.var() == pytest.approx(0.6**2 / 12 + (0.3 - 0.6**2 / 3) / 40, abs=0.003)
 
 
 def test_the_factor_is_what_a_sum_is_too_small_by():
-    (left, factor) = dropped([8, 0, 3], p=0.9)
+    _, left, factor = dropped([8, 0, 3], p=0.9)
 
-    kept = left.offsets.diff()
+    kept = left.diff()
     expected = [length / n if n else 1 for length, n in zip([8, 0, 3], kept.tolist(), strict=True)]
     np.testing.assert_allclose(factor[:, 0], expected)
 
 
 @pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.8, False)])
 def test_nothing_is_lost_without_it_and_in_inference(p, training):
-    sequence = sequence_of([3, 4])
+    batch = batch_of([3, 4])
+    same, factors = BehaviorDropout(LAYOUT.sequences, p).train(training)(batch)
 
-    assert BehaviorDropout(p).train(training)(sequence) == (sequence, None)
+    assert same is batch
+    assert factors == {}
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0])
 def test_shares_out_of_range_are_refused(p):
     with pytest.raises(ValueError, match="behavior_dropout must be at least 0 and below 1"):
-        BehaviorDropout(p)
-
-
-LAYOUT = FeatureLayout(
-    categorical=(IdColumn("item", 9),), sequences=(BehaviorSequence((BehaviorField("history", "item", 9),)),)
-)
+        BehaviorDropout((), p)
 
 
 def features(n_rows=4000, **parameters):
@@ -90,7 +103,7 @@ def features(n_rows=4000, **parameters):
     [{"pooling": "mean"}, {"pooling": "sum"}, {"attention_normalization": "sigmoid"}],
 )
 def test_the_final_network_sees_in_training_on_average_what_it_sees_in_inference(parameters):
-    relu = {"attention_activation": "relu", "interest_product": False}
+    relu = {"attention_activation": "relu", "interest_product": False, "recency_embedding": False}
     training, inference = features(**relu, **parameters)
 
     is_left = training[:, 2:-1].any(dim=1)  # a row that lost all has a zero interest
@@ -105,20 +118,16 @@ def test_match_counts_are_those_of_the_whole_history():
     assert inference[-1].item() == pytest.approx(np.log(4))
 
 
-def test_a_behavior_keeps_its_distance_from_the_newest():
+def test_distances_count_from_the_newest_that_is_left():
     network = DIN(LAYOUT, embedding_dim=2, behavior_dropout=0.8)
     network.set_generator(torch.Generator().manual_seed(1))
-    batch = {"item": torch.full((50,), 3), "history": (torch.full((400,), 4), torch.arange(0, 401, 8))}
+    thinned, _ = network.train().behavior_dropout(batch_of([8] * 50))
 
-    embedded = network.embedding(batch).sequences["history"]
-    left, _ = network.train().behavior_dropout(embedded)
-    table = network.embedding.weight(("recency", "history"))
-    for row in range(50):
-        vectors = left.behaviors[left.offsets[row] : left.offsets[row + 1], 2:]
-        distances = [int((table == vector).all(dim=1).nonzero()) for vector in vectors]
-        assert distances == sorted(distances, reverse=True)
-    assert len(left.behaviors) < 400
+    left = thinned["history"][1].diff().tolist()
+    expected = [distance for length in left for distance in reversed(range(length))]
+    assert network.embedding.ids_by_table(thinned)["recency", "history"][0].tolist() == expected
+    assert sum(left) < 400
 
 
 def test_another_draw_drops_others():
-    assert not dropped([30], seed=0)[0].behaviors.equal(dropped([30], seed=1)[0].behaviors)
+    assert not dropped([30], seed=0)[0].equal(dropped([30], seed=1)[0])

@@ -61,7 +61,7 @@ def test_a_sequence_has_the_candidate_columns_of_its_own_fields(layout, batch):
     assert embedding.sequence_dims["bought_item"] == (3, 6)
 
 
-def test_context_holds_categories_then_means_of_bags_then_numbers_then_match_counts(layout, batch):
+def test_context_holds_categories_then_means_of_bags_then_numbers(layout, batch):
     embedding = FeatureEmbedding(layout, WIDTHS)
 
     tags = vectors(embedding, "tags", range(7))
@@ -70,17 +70,10 @@ def test_context_holds_categories_then_means_of_bags_then_numbers_then_match_cou
             vectors(embedding, "city", [2, 3, 1, 2]),
             np.stack([(tags[2] + tags[6]) / 2, np.zeros(7), tags[3], np.zeros(7)]),
             [[0.5, 1.5], [-1.0, 0.25], [0.0, -0.75], [2.0, 0.0]],
-            np.log1p([[1, 1, 0], [0, 0, 1], [1, 2, 0], [0, 0, 0]]),  # items and shops clicked, items bought
         ]
     )
     np.testing.assert_allclose(embedding(batch).context.detach(), expected, rtol=1e-6)
-    assert embedding.context_dim == 2 + 7 + 2 + 3
-
-
-def test_match_counts_can_be_left_out(layout, batch):
-    embedding = FeatureEmbedding(layout, WIDTHS, match_counts=False)
-
-    assert embedding(batch).context.shape == (4, embedding.context_dim) == (4, 2 + 7 + 2)
+    assert embedding.context_dim == 2 + 7 + 2
 
 
 def test_recency_can_be_left_out(layout, batch):

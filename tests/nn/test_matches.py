@@ -1,8 +1,10 @@
 """How often the candidate stands in its own history."""
 
+import numpy as np
 import torch
 
 from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
+from sklearn_din.nn import DIN
 from sklearn_din.nn._matches import match_counts
 
 LAYOUT = FeatureLayout(
@@ -16,8 +18,7 @@ def counts_of(candidates, histories):
         "item": torch.tensor(candidates),
         "history": (torch.tensor([i for history in histories for i in history]), offsets),
     }
-    rows = {"history": torch.repeat_interleave(torch.arange(len(candidates)), offsets.diff())}
-    return match_counts(LAYOUT, batch, rows)[0].expm1().round().int().squeeze(1).tolist()
+    return match_counts(LAYOUT, batch)[0].expm1().round().int().squeeze(1).tolist()
 
 
 def test_each_row_counts_its_own_history():
@@ -35,4 +36,13 @@ def test_unknown_matches_nothing():
 def test_a_history_that_shares_nothing_has_no_counts():
     layout = FeatureLayout(sequences=(BehaviorSequence((BehaviorField("history", None, 9),)),))
 
-    assert match_counts(layout, {"history": (torch.tensor([2]), torch.tensor([0, 1]))}, {}) == []
+    assert match_counts(layout, {"history": (torch.tensor([2]), torch.tensor([0, 1]))}) == []
+
+
+def test_the_final_network_sees_the_counts_of_all_shared_fields_last(layout, batch):
+    seeing, blind = (DIN(layout, match_counts=match_counts) for match_counts in (True, False))
+
+    expected = np.log1p([[1, 1, 0], [0, 0, 1], [1, 2, 0], [0, 0, 0]])  # items and shops clicked, items bought
+    np.testing.assert_allclose(seeing.features(batch)[:, -3:].detach(), expected, rtol=1e-6)
+    assert seeing.mlp.in_features == seeing.features(batch).shape[1] == blind.mlp.in_features + 3
+    assert blind.mlp.in_features == blind.features(batch).shape[1]
