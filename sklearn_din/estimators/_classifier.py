@@ -65,8 +65,10 @@ class DINClassifier(ClassifierMixin, BaseDIN):
     unknown_rate : float, default=0.05
         Share of the ids that training replaces by unknown, so that the vector of unknown is learnt, in [0, 1).
     behavior_dropout : float, default=0.8
-        Greatest share of its past behaviors that a row loses in training, each time another part: a share between 0
-        and this, in [0, 1). Against learning histories by heart; makes training on long ones faster.
+        Greatest share of its past behaviors that a row loses in training, each time others: a share between 0 and this,
+        in [0, 1), but never the only one left. Against learning histories by heart; makes training on long ones faster.
+        What is left counts as a shorter history, but matches are counted before. Where one behavior decides and
+        ``match_counts`` cannot show it, probabilities come nearer to the mean: take less then, or calibrate.
     optimizer : {"adam", "adamw", "sgd", "adagrad"}, default="adam"
         Which one.
     learning_rate : float, default=6e-3
@@ -75,16 +77,16 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         Falls linearly to 0 over ``max_epochs``; is multiplied by 0.1 (and training returns to the best weights) at each
         evaluation without gain; stays.
     max_epochs : int or "auto", default="auto"
-        Passes over the training rows at most. "auto": 10 from 120,000 rows on, up to 20 below, and more where it takes
-        them to make 600 steps.
+        Passes over the training rows at most. "auto": 14 from some 86,000 rows on, up to 20 below, and more where it
+        takes them to make 600 steps.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto": the largest power of two between 32 and 1,024 with 64 steps per epoch or more, and some
         16,000 behaviors per step or fewer.
     clip_norm : float or None, default=5.0
         Largest norm of the gradient.
     embedding_regularization : {"minibatch_aware", "l2"} or None, default="minibatch_aware"
-        Penalty of the embeddings: of the ids in the batch, each divided by the number of training rows it occurs in
-        (paper, section 5.1), or of all.
+        Penalty of the embeddings: of the ids in the batch (dropped behaviors too), each divided by the number of
+        training rows it occurs in (paper, section 5.1), or of all.
     embedding_alpha : float, default=3.0
         Its strength, the paper's lambda. The paper's 0.01 was for 2 * 10**9 rows; with 10**5 it does nothing. For "l2",
         which takes a full step on every vector at every step, 1e-4 to 1e-3 are enough.

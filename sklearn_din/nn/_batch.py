@@ -1,5 +1,6 @@
 """What a batch is, and how its columns are read."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from torch import Tensor
@@ -68,3 +69,24 @@ def offsets_of(batch: Batch, name: str) -> Tensor:
         Where each row's values begin, and the end of the last.
     """
     return batch[name][1]
+
+
+def check_columns(batch: Batch, names: Sequence[str]) -> None:
+    """Check that a batch has all columns.
+
+    Parameters
+    ----------
+    batch : dict
+        Tensors by column.
+    names : sequence of str
+        Of the columns.
+
+    Raises
+    ------
+    ValueError
+        If one is missing.
+    """
+    missing = [name for name in names if name not in batch]
+    if missing:
+        msg = f"A batch must have all columns of the layout: got no {missing}. Add them to the batch."
+        raise ValueError(msg)

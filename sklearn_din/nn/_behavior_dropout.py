@@ -14,8 +14,10 @@ from sklearn_din.nn._segments import segment_ids
 class BehaviorDropout(nn.Module):
     """Takes a random share of its behaviors from each history in training; the identity in inference.
 
-    The share is drawn for each row and each time, uniformly between 0 and ``p``. What is left is a shorter history: its
-    last behavior is the newest. A mean of what is left estimates the mean of all; a sum needs the factor.
+    The share is drawn for each row and each time, uniformly between 0 and ``p``; one behavior at least stays, so that
+    only an empty history is empty. What is left is a shorter history: its last behavior is the newest. Each behavior is
+    as likely to stay as any other of its history, so that a mean of what is left estimates the mean of all (of vectors
+    that do not tell the distance from the newest); a sum needs the factor.
 
     Parameters
     ----------
@@ -57,29 +59,30 @@ class BehaviorDropout(nn.Module):
         batch : dict
             With what is left of the histories, in order; itself in inference or where ``p`` is 0.
         factors : dict of str to Tensor of shape (batch_size, 1)
-            By sequence, the length of each history over what is left of it, by which sums are too small (1 where
-            nothing is left); empty where nothing was dropped.
+            By sequence, the length of each history over what is left of it, by which sums are too small (1 where the
+            history is empty); no sequences where nothing was dropped.
         """
         if not self.training or self.p == 0:
             return batch, {}
         thinned, factors = dict(batch), {}
         for sequence in self.sequences:
             offsets = offsets_of(batch, sequence.name)
-            is_kept, left = self._draw(offsets, values_of(batch, sequence.name).shape[0])
+            kept, left = self._draw(offsets, values_of(batch, sequence.name).shape[0])
             for field in sequence.fields:
-                thinned[field.name] = values_of(batch, field.name)[is_kept], left
-            factor = torch.where(left.diff() > 0, offsets.diff() / left.diff().clamp(min=1), 1.0)
+                thinned[field.name] = values_of(batch, field.name).index_select(0, kept), left
+            factor = offsets.diff().clamp(min=1) / left.diff().clamp(min=1)  # (batch_size,)
             factors[sequence.name] = factor[:, None]
         return thinned, factors
 
     def _draw(self, offsets: Tensor, n_behaviors: int) -> tuple[Tensor, Tensor]:
-        """Return which behaviors are kept, (n_behaviors,), and the offsets of what is left, (batch_size + 1,)."""
+        """Return the places of the behaviors that are kept, (n_left,), and their offsets, (batch_size + 1,)."""
         rows = segment_ids(offsets, n_behaviors)
         share = self.p * torch.rand(offsets.shape[0] - 1, generator=self.generator, device=offsets.device)
         drawn = torch.rand(n_behaviors, generator=self.generator, device=offsets.device)
-        is_kept = drawn >= share.index_select(0, rows)
+        greatest = torch.zeros_like(share).scatter_reduce(0, rows, drawn, "amax")  # of each history: it stays
+        is_kept = drawn >= torch.minimum(share, greatest).index_select(0, rows)
         kept_before = functional.pad(is_kept.cumsum(0), (1, 0))
-        return is_kept, kept_before.index_select(0, offsets).to(offsets.dtype)
+        return is_kept.nonzero().squeeze(1), kept_before.index_select(0, offsets).to(offsets.dtype)
 
     def extra_repr(self) -> str:
         """Return the parameters that ``repr`` shows."""

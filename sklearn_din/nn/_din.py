@@ -7,7 +7,7 @@ from torch import Generator, Tensor, nn
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.nn._attention import UNIFORM_POOLINGS, ActivationUnit, AttentionPooling, UniformPooling
-from sklearn_din.nn._batch import Batch
+from sklearn_din.nn._batch import Batch, check_columns
 from sklearn_din.nn._behavior_dropout import BehaviorDropout
 from sklearn_din.nn._bias import CandidateBias
 from sklearn_din.nn._checks import check_option
@@ -52,7 +52,8 @@ class DIN(nn.Module):
     dropout, attention_dropout : float, default=0.1 and 0.0
         Share of the activations that training drops, in the final network and in the activation units.
     behavior_dropout : float, default=0.8
-        Greatest share of its behaviors that a history loses in training. Matches are counted before.
+        Greatest share of its behaviors that a history loses in training, before it is embedded. Matches are counted
+        before.
     batch_norm : bool, default=False
         Whether to normalize before each activation of the final network.
     candidate_bias : bool, default=False
@@ -206,7 +207,7 @@ class DIN(nn.Module):
         return logits.squeeze(1) if logits.shape[1] == 1 else logits
 
     def features(self, batch: Batch) -> Tensor:
-        """Compute what the final network ``mlp`` sees.
+        """Compute what the final network ``mlp`` sees; in training, of histories that lost some behaviors.
 
         Parameters
         ----------
@@ -219,6 +220,7 @@ class DIN(nn.Module):
             The candidate, the interests of all sequences, their products with the candidate, the context, the match
             counts.
         """
+        check_columns(batch, self.embedding.layout.columns)
         thinned, factors = self.behavior_dropout(batch)
         embedded = self.embedding(thinned)
         interests, products = [], []
@@ -251,7 +253,7 @@ class DIN(nn.Module):
         return biases
 
     def attention_weights(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the weights of all behaviors, in the mode (training or inference) that the module is in.
+        """Return the weights of all behaviors of whole histories, in the mode (training or inference) of the module.
 
         Parameters
         ----------

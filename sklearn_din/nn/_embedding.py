@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sklearn_din.layout import BehaviorSequence, FeatureLayout
-from sklearn_din.nn._batch import Batch, batch_size_of, offsets_of, values_of
+from sklearn_din.nn._batch import Batch, batch_size_of, check_columns, offsets_of, values_of
 from sklearn_din.nn._layers import reset_children
 from sklearn_din.nn._numbers import NumberEmbedding
 from sklearn_din.nn._segments import segment_ids, segment_mean
@@ -186,7 +186,7 @@ class FeatureEmbedding(nn.Module):
         ValueError
             If a column of the layout is missing.
         """
-        self._check_columns(batch)
+        check_columns(batch, self.layout.columns)
         rows = self._rows(batch)
         vectors = self._vectors_by_column(self._ids_by_table(batch, rows))
         numbers = [values_of(batch, name)[:, None] for name in self.layout.numeric]  # each (batch_size, 1)
@@ -207,12 +207,6 @@ class FeatureEmbedding(nn.Module):
             },
             context=_join([*context, *bags, *numbers], none),
         )
-
-    def _check_columns(self, batch: Batch) -> None:
-        missing = [name for name in self.layout.columns if name not in batch]
-        if missing:
-            msg = f"A batch must have all columns of the layout: got no {missing}. Add them to the batch."
-            raise ValueError(msg)
 
     def _rows(self, batch: Batch) -> dict[str, Tensor]:
         names = [sequence.name for sequence in self.layout.sequences]

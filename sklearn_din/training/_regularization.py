@@ -18,7 +18,7 @@ class MinibatchAwareL2(Callback):
 
     That is the derivative of ``alpha / 2 * sum of |w_j|^2 / n_j`` over the ids of the batch (paper, eq. 6), where
     ``n_j`` is the number of training rows in which the id occurs. Padding and ids that are absent from the batch are
-    untouched.
+    untouched; behaviors that the network drops in training are in the batch.
 
     Parameters
     ----------

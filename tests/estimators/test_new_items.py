@@ -186,3 +186,17 @@ def test_the_bias_of_unknown_is_that_of_the_rare_items(by_frequency):
     # rare items are clicked less than the others, so their common bias is negative
     assert biases[5, 0.05] < -0.05
     assert biases[5, 0.0] < -0.05
+
+
+def test_a_user_without_history_is_not_taken_for_one_who_lost_it_in_training():
+    rng = np.random.default_rng(0)
+    lengths = rng.choice([0, 1, 2], 2 * N_ROWS, p=[0.2, 0.5, 0.3])
+    X = {
+        "item": rng.integers(0, 40, len(lengths)).tolist(),
+        "hist_item": [rng.integers(0, 40, length).tolist() for length in lengths],
+    }
+    y = (rng.random(len(lengths)) < np.where(lengths == 0, 0.05, 0.5)).astype(int)
+    model = fit(X, y, behavior_dropout=0.8)
+
+    new_users = {"item": list(range(40)), "hist_item": [[]] * 40}
+    assert model.predict_proba(new_users)[:, 1].mean() == pytest.approx(0.05, abs=0.05)

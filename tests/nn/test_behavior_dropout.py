@@ -61,12 +61,45 @@ def test_half_of_the_greatest_share_is_lost_on_average_and_rows_differ():
     assert shares.var() == pytest.approx(0.6**2 / 12 + (0.3 - 0.6**2 / 3) / 40, abs=0.003)
 
 
+def test_only_an_empty_history_is_empty():
+    _, left, _ = dropped([1, 0, 2] * 500, p=0.99)
+
+    lengths = left.diff().reshape(500, 3)
+    assert (lengths[:, 0] == 1).all()
+    assert (lengths[:, 1] == 0).all()
+    assert set(lengths[:, 2].tolist()) == {1, 2}
+
+
+def test_each_behavior_is_as_likely_to_stay_as_any_other():
+    numbers, left, _ = dropped([3] * 6000, p=0.8)
+
+    stay = torch.bincount(numbers % 3) / 6000
+    np.testing.assert_allclose(stay, left[-1].item() / 18000, atol=0.02)
+
+
 def test_the_factor_is_what_a_sum_is_too_small_by():
     _, left, factor = dropped([8, 0, 3], p=0.9)
 
-    kept = left.diff()
-    expected = [length / n if n else 1 for length, n in zip([8, 0, 3], kept.tolist(), strict=True)]
+    expected = [length / n if n else 1 for length, n in zip([8, 0, 3], left.diff().tolist(), strict=True)]
     np.testing.assert_allclose(factor[:, 0], expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_no_rows_and_offsets_of_any_integers_do(dtype):
+    dropout = BehaviorDropout(LAYOUT.sequences, 0.8)
+    no_rows, _ = dropout({"item": torch.zeros(0), "history": (torch.zeros(0), torch.zeros(1, dtype=dtype))})
+    some, _ = dropout({"item": torch.zeros(1), "history": (torch.arange(9), torch.tensor([0, 9], dtype=dtype))})
+
+    assert no_rows["history"][1].tolist() == [0]
+    assert no_rows["history"][1].dtype == some["history"][1].dtype == dtype
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_missing_column_is_named(training):
+    network = DIN(LAYOUT, behavior_dropout=0.8).train(training)
+
+    with pytest.raises(ValueError, match=r"all columns of the layout: got no \['history'\]"):
+        network({"item": torch.tensor([2])})
 
 
 @pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.8, False)])
@@ -100,15 +133,31 @@ def features(n_rows=4000, **parameters):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"pooling": "mean"}, {"pooling": "sum"}, {"attention_normalization": "sigmoid"}],
+    [
+        {"pooling": "mean"},
+        {"pooling": "sum"},
+        {"attention_normalization": "sigmoid"},
+        {"attention_normalization": None},
+    ],
 )
-def test_the_final_network_sees_in_training_on_average_what_it_sees_in_inference(parameters):
+def test_without_recency_the_final_network_sees_on_average_what_it_sees_in_inference(parameters):
     relu = {"attention_activation": "relu", "interest_product": False, "recency_embedding": False}
     training, inference = features(**relu, **parameters)
 
-    is_left = training[:, 2:-1].any(dim=1)  # a row that lost all has a zero interest
-    assert is_left.float().mean() > 0.95
-    np.testing.assert_allclose(training[is_left].mean(0), inference, atol=0.1, rtol=0.05)
+    np.testing.assert_allclose(training.mean(0), inference, atol=0.1, rtol=0.05)
+
+
+def test_each_sequence_has_its_own_factor(layout, batch):
+    network = DIN(layout, pooling="sum", recency_embedding=False, behavior_dropout=0.8, embedding_init_std=1.0)
+    network.set_generator(torch.Generator().manual_seed(0))
+    for name in ("click_price", "click_item", "click_action", "click_shop", "bought_item"):
+        values, offsets = batch[name]
+        batch[name] = values[:1].repeat(len(values)), offsets  # what is left, scaled, is then what there was
+
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            network.train().features(batch), network.eval().features(batch), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_match_counts_are_those_of_the_whole_history():
