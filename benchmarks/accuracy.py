@@ -31,9 +31,10 @@ Figures
 -------
 AUC and GAUC are fractions, log loss is in nats, the calibration error is a mean difference of probabilities (see
 ``scores.py``); RMSE, MAE and R2 for regression. Epochs are trees for LightGBM. Seconds are those of encoding (or of
-making features) and fitting. Figures are means over the seeds, ± their standard deviation, on the test rows. Nothing is
-chosen by test rows: early stopping and the penalty of the linear models go by the validation rows, all else is fixed
-beforehand. To choose defaults, look at ``--part valid``, where the figures are a little kind.
+making features) and fitting. Figures are means over the seeds, ± their standard deviation, on the test rows; beside
+them those of the mean prediction of the seeds (*averaged*, which costs the seconds of all). Nothing is chosen by test
+rows: early stopping and the penalty of the linear models go by the validation rows, all else is fixed beforehand. To
+choose defaults, look at ``--part valid``, where the figures are a little kind.
 """
 
 import argparse
@@ -53,6 +54,10 @@ from scores import (
     regression_figures,
     standard_error,
 )
+
+COLUMNS = ("task", "part", "model", "settings", "seed", "figure", "value")  # of the file that --csv names
+WIDTH = 34  # of a label
+AVERAGED = ", averaged"  # what is said of the mean prediction of several fits
 
 
 def main():
@@ -76,7 +81,7 @@ def parsed_options():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="random states (default: 0)")
     parser.add_argument("--threads", type=int, help="of torch and LightGBM (default: as many as they like)")
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="append task, part, model, seed, figure and value of each"
+        "--csv", type=Path, metavar="FILE", help="append task, part, model, settings, seed, figure and value of each"
     )
     parser.add_argument(
         "--set", nargs="*", default=[], type=parsed, metavar="NAME=VALUE", help="parameters of the networks"
@@ -113,44 +118,65 @@ def print_table(name, task, options):
     names = (*(REGRESSION_FIGURES if is_regression else CLASSIFICATION_FIGURES), "epochs", "seconds")
     y = getattr(task, options.part)[1]
     print(f"\n{name}: {len(task.train[1]):,} training rows, {len(y):,} {options.part} rows, seeds {options.seeds}")
-    print(f"{'':24}" + "".join(f"{figure:>16}" for figure in names))
+    print(f"{'':{WIDTH}}" + "".join(f"{figure:>16}" for figure in names))
     best = 0.5
     for key in options.models:
         model = MODELS[key]
         if not (model.for_regression if is_regression else model.for_classification):
             continue
         try:
-            rows = measure(key, name, task, names, options)
+            lines = measure(key, name, task, names, options)
         except MissingPackageError as error:
-            print(f"{model.label:24}  {error}")
+            print(f"{model.label:{WIDTH}}  {error}")
             continue
-        print(f"{model.label:24}" + "".join(map(shown, names, zip(*rows, strict=True))), flush=True)
-        best = max(best, np.mean(rows, axis=0)[0])
+        for label, rows in lines.items():
+            print(f"{label:{WIDTH}}" + "".join(map(shown, names, zip(*rows, strict=True))), flush=True)
+            best = max(best, np.mean(rows, axis=0)[0])
     if not is_regression:
         print(f"The standard error of an AUC of {best:.4f} on these rows is {standard_error(best, y):.4f}.")
 
 
 def measure(key, name, task, names, options):
-    """Fit a model for each seed; return the figures of each fit."""
+    """Fit a model for each seed; return by label the figures of each fit and, of several, of their mean prediction."""
     model = MODELS[key]
-    rows = []
-    for seed in options.seeds if model.is_random else options.seeds[:1]:
+    settings = " ".join(f"{parameter}={value}" for parameter, value in options.set if model.is_network)
+
+    def record(key, seed, row):
+        if options.csv:
+            measured = zip(names, row, strict=True)
+            append(options.csv, [(name, options.part, key, settings, seed, *pair) for pair in measured])
+
+    rows, scores = [], []
+    seeds = options.seeds if model.is_random else options.seeds[:1]
+    for seed in seeds:
         start = time.perf_counter()
         fitted = model.fit(task, seed, options)
         seconds = time.perf_counter() - start
-        X, y = getattr(task, options.part)
-        score = fitted.predict(X)
-        if task_is_regression(task):
-            figures = regression_figures(y, score)
-        else:
-            user = X[task.group].to_numpy()
-            figures = classification_figures(y, score, user, is_probability=fitted.is_probability)
+        scores.append(fitted.predict(getattr(task, options.part)[0]))
+        figures = figures_of(task, options.part, scores[-1], is_probability=fitted.is_probability)
         rows.append((*figures, fitted.n_epochs, seconds))
-        if options.csv:
-            lines = [(name, options.part, key, seed, *pair) for pair in zip(names, rows[-1], strict=True)]
-            with options.csv.open("a", newline="") as file:
-                csv.writer(file).writerows(lines)
-    return rows
+        record(key, seed, rows[-1])
+    if len(seeds) == 1:
+        return {model.label: rows}
+    averaged = figures_of(task, options.part, np.mean(scores, axis=0), is_probability=fitted.is_probability)
+    averaged = (*averaged, np.nan, sum(row[-1] for row in rows))
+    record(f"{key}{AVERAGED}", " ".join(map(str, seeds)), averaged)
+    return {model.label: rows, f"{model.label}{AVERAGED}": [averaged]}
+
+
+def figures_of(task, part, score, *, is_probability):
+    """Return the figures of a score of the rows of a part."""
+    X, y = getattr(task, part)
+    if task_is_regression(task):
+        return regression_figures(y, score)
+    return classification_figures(y, score, X[task.group].to_numpy(), is_probability=is_probability)
+
+
+def append(path, rows):
+    """Write rows to the end of a file, which may be new."""
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows] if is_new else rows)
 
 
 def shown(name, values):

@@ -47,6 +47,7 @@ class Model(NamedTuple):
     label: str
     fit: Callable  # (task, seed, options) -> Fitted
     is_random: bool = False  # whether the seed matters
+    is_network: bool = False  # whether it takes the parameters that --set gives
     for_classification: bool = True
     for_regression: bool = True
 
@@ -197,8 +198,8 @@ MODELS = {
     "logistic-regression": Model("logistic regression", fit_linear, for_regression=False),
     "ridge": Model("ridge", fit_linear, for_classification=False),
     "lightgbm": Model("LightGBM", fit_lightgbm, is_random=True),
-    "mean-pooling": Model("mean pooling", fit_mean_pooling, is_random=True),
-    "shuffled": Model("DIN, shuffled histories", fit_shuffled, is_random=True),
-    "din": Model("DIN", fit_network, is_random=True),
-    "din-user": Model("DIN, knowing the user", fit_with_user, is_random=True),
+    "mean-pooling": Model("mean pooling", fit_mean_pooling, is_random=True, is_network=True),
+    "shuffled": Model("DIN, shuffled histories", fit_shuffled, is_random=True, is_network=True),
+    "din": Model("DIN", fit_network, is_random=True, is_network=True),
+    "din-user": Model("DIN, knowing the user", fit_with_user, is_random=True, is_network=True),
 }
