@@ -16,36 +16,44 @@ from models import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = {"epochs": 1, "seconds": 0}  # 4 for all else
-DEFAULTS = "defaults"
-SHOWN = ("mean", "popularity", "category-share", "logistic-regression", "ridge", "lightgbm", f"lightgbm{AVERAGED}")
-SHOWN += ("mean-pooling", "shuffled", "din", f"din{AVERAGED}")  # models of the test rows, in the order of the columns
+SIMPLE = ("mean", "popularity", "category-share", "logistic-regression", "ridge", "shuffled")
+STRONG = ("lightgbm", f"lightgbm{AVERAGED}", "mean-pooling", "din", f"din{AVERAGED}")
 
 
 def main():
     """Write all tables."""
     test = read("test")
-    test = test[(test["settings"] == DEFAULTS) & test["model"].isin(SHOWN)]
-    test = test.sort_values("model", key=lambda keys: keys.map(SHOWN.index), kind="stable")
-    test["model"] = test["model"].map(label)
+    test = test[test["settings"] == ""]
     is_auc, is_stars = test["figure"] == "AUC", test["task"] == "movielens_small/stars"
-    write("auc", pivot(test[is_auc], "task", "model", mean_and_deviation))
-    write("stars", pivot(test[is_stars & ~test["figure"].isin(DIGITS)], "model", "figure", mean_and_deviation))
-    of_din = test[(test["model"] == "DIN") & ~is_stars & ~is_auc]
-    write("din", pivot(of_din, "task", "figure", mean_and_deviation))
+    write("auc_simple", pivot(of_models(test[is_auc], SIMPLE), "task", "model", mean_and_deviation))
+    write("auc", pivot(of_models(test[is_auc], STRONG), "task", "model", mean_and_deviation))
+    stars = of_models(test[is_stars & ~test["figure"].isin(DIGITS)], SIMPLE + STRONG)
+    write("stars", pivot(stars, "model", "figure", mean_and_deviation))
+    write("din", pivot(of_models(test[~is_stars & ~is_auc], ["din"]), "task", "figure", mean_and_deviation))
     valid = read("valid")
     valid = valid[(valid["model"] == "din") & valid["figure"].isin(["AUC", "RMSE"])]
-    valid = valid.assign(task=valid["task"] + ", " + valid["figure"])
+    column = valid["task"].str.replace("/", "/ ") + ", " + valid["figure"]  # a space where the header may break
+    valid = valid.assign(task=column).replace({"settings": {"": "defaults"}})
     write("tried", pivot(valid, "settings", "task", each_seed))
 
 
 def read(part):
     """Read what was measured on the rows of a part."""
     path = ROOT / f"benchmarks/measured/{part}.csv"
-    measured = pd.read_csv(path, dtype={"seed": str}).fillna({"settings": DEFAULTS})
+    text = dict.fromkeys(("settings", "seed"), str)
+    measured = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"value": ""})
     twice = measured[measured.duplicated(list(COLUMNS[:-1]))]
     if len(twice) or set(measured["part"]) != {part}:
         sys.exit(f"{path} must hold each figure of {part} rows once, but has twice:\n{twice}")
     return measured
+
+
+def of_models(measured, keys):
+    """Return the rows of some models, in this order, under the names that the printed tables use."""
+    rows = measured[measured["model"].isin(keys)].sort_values(
+        "model", key=lambda each: each.map(keys.index), kind="stable"
+    )
+    return rows.assign(model=rows["model"].map(label))
 
 
 def label(key):
