@@ -61,7 +61,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
         Greatest share of its past behaviors that a row loses in training, each time others: a share between 0 and this,
         in [0, 1), but never the only one left. Against learning histories by heart; makes training on long ones faster.
         What is left counts as a shorter history, but matches are counted before. Where one behavior decides and
-        ``match_counts`` cannot show it, probabilities come nearer to the mean: take less then, or calibrate.
+        ``match_counts`` cannot show it, predictions come nearer to the mean: take less then.
     optimizer : {"adam", "adamw", "sgd", "adagrad"}, default="adam"
         Which one.
     learning_rate : float, default=6e-3

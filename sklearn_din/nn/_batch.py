@@ -1,9 +1,10 @@
 """What a batch is, and how its columns are read."""
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from torch import Tensor
+
+from sklearn_din.layout import FeatureLayout
 
 # A batch by column: ids or numbers (batch_size,), and for a list column the flat values (n_behaviors,) with offsets
 # (batch_size + 1,). Fields of one sequence share their offsets.
@@ -71,22 +72,27 @@ def offsets_of(batch: Batch, name: str) -> Tensor:
     return batch[name][1]
 
 
-def check_columns(batch: Batch, names: Sequence[str]) -> None:
-    """Check that a batch has all columns.
+def check_batch(batch: Batch, layout: FeatureLayout) -> None:
+    """Check that a batch has all columns, and as many values in each field of a sequence.
 
     Parameters
     ----------
     batch : dict
         Tensors by column.
-    names : sequence of str
-        Of the columns.
+    layout : FeatureLayout
+        The columns.
 
     Raises
     ------
     ValueError
-        If one is missing.
+        If a column is missing, or a field has more or fewer values than the first of its sequence.
     """
-    missing = [name for name in names if name not in batch]
+    missing = [name for name in layout.columns if name not in batch]
     if missing:
         msg = f"A batch must have all columns of the layout: got no {missing}. Add them to the batch."
         raise ValueError(msg)
+    for sequence in layout.sequences:
+        lengths = {field.name: values_of(batch, field.name).shape[0] for field in sequence.fields}
+        if len(set(lengths.values())) > 1:
+            msg = f"The fields of a sequence must have a value for each behavior: got {lengths} values. Align them."
+            raise ValueError(msg)

@@ -7,7 +7,7 @@ from torch import Generator, Tensor, nn
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.nn._attention import UNIFORM_POOLINGS, ActivationUnit, AttentionPooling, UniformPooling
-from sklearn_din.nn._batch import Batch, check_columns
+from sklearn_din.nn._batch import Batch, check_batch
 from sklearn_din.nn._behavior_dropout import BehaviorDropout
 from sklearn_din.nn._bias import CandidateBias
 from sklearn_din.nn._checks import check_option
@@ -220,7 +220,7 @@ class DIN(nn.Module):
             The candidate, the interests of all sequences, their products with the candidate, the context, the match
             counts.
         """
-        check_columns(batch, self.embedding.layout.columns)
+        check_batch(batch, self.embedding.layout)
         thinned, factors = self.behavior_dropout(batch)
         embedded = self.embedding(thinned)
         interests, products = [], []

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sklearn_din.layout import BehaviorSequence, FeatureLayout
-from sklearn_din.nn._batch import Batch, batch_size_of, check_columns, offsets_of, values_of
+from sklearn_din.nn._batch import Batch, batch_size_of, check_batch, offsets_of, values_of
 from sklearn_din.nn._layers import reset_children
 from sklearn_din.nn._numbers import NumberEmbedding
 from sklearn_din.nn._segments import segment_ids, segment_mean
@@ -184,9 +184,9 @@ class FeatureEmbedding(nn.Module):
         Raises
         ------
         ValueError
-            If a column of the layout is missing.
+            If a column of the layout is missing, or fields of a sequence differ in length.
         """
-        check_columns(batch, self.layout.columns)
+        check_batch(batch, self.layout)
         rows = self._rows(batch)
         vectors = self._vectors_by_column(self._ids_by_table(batch, rows))
         numbers = [values_of(batch, name)[:, None] for name in self.layout.numeric]  # each (batch_size, 1)

@@ -94,14 +94,6 @@ def test_no_rows_and_offsets_of_any_integers_do(dtype):
     assert no_rows["history"][1].dtype == some["history"][1].dtype == dtype
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_a_missing_column_is_named(training):
-    network = DIN(LAYOUT, behavior_dropout=0.8).train(training)
-
-    with pytest.raises(ValueError, match=r"all columns of the layout: got no \['history'\]"):
-        network({"item": torch.tensor([2])})
-
-
 @pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.8, False)])
 def test_nothing_is_lost_without_it_and_in_inference(p, training):
     batch = batch_of([3, 4])
