@@ -6,6 +6,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from sklearn_din.nn._activations import Dice
+from sklearn_din.nn._blocked_scores import DiceLayer, Moments, blocked_scores, blocked_scores_of
 from sklearn_din.nn._checks import check_offsets, check_option, check_width
 from sklearn_din.nn._layers import reset_children
 from sklearn_din.nn._mlp import MLP
@@ -84,6 +86,8 @@ class ActivationUnit(nn.Module):
         self.interaction = interaction
         in_features = candidate_dim + behavior_dim + sum(self._interaction_dims)
         self.mlp = MLP(in_features, hidden_layer_sizes, 1, activation=activation, dropout=dropout)
+        is_plain_dice = activation == "dice" and dropout == 0 and len(self.mlp.hidden) > 0
+        self.can_block = is_plain_dice and interaction != "outer"
 
     @property
     def _interaction_dims(self) -> tuple[int, ...]:
@@ -124,30 +128,65 @@ class ActivationUnit(nn.Module):
         check_width("behaviors", behaviors, self.behavior_dim)
         check_offsets(offsets, candidate.shape[0])
         rows = segment_ids(offsets, behaviors.shape[0]) if rows is None else rows
-        units = self._first_layer(candidate, behaviors, rows)  # (n_behaviors, units of the first layer)
+        of_candidate, of_behavior, of_products = self._first_weights()
+        of_row = functional.linear(candidate, of_candidate, self.mlp.first.bias)  # (batch_size, units)
+        if self._in_blocks(behaviors):
+            return self._score_in_blocks(of_row, candidate, behaviors, of_behavior, of_products, rows)
+        units = of_row.index_select(0, rows).addmm_(behaviors, of_behavior.T)  # (n_behaviors, units)
+        if of_products.shape[1]:
+            products = self._products(candidate.index_select(0, rows), behaviors[:, : self.candidate_dim])
+            units = units.addmm_(products, of_products.T)
         scores: Tensor = self.mlp.after_first(units).squeeze(1)  # (n_behaviors,)
         return scores
 
-    def _first_layer(self, candidate: Tensor, behaviors: Tensor, rows: Tensor) -> Tensor:
-        layer = self.mlp.first
+    def _first_weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the weights of candidate, behaviors and products in the first layer, each (units, columns)."""
+        weight = self.mlp.first.weight
         widths = [self.candidate_dim, self.behavior_dim, *self._interaction_dims]
-        of_candidate, of_behavior, *of_interaction = torch.split(layer.weight, widths, dim=1)
+        of_candidate, of_behavior, *of_interaction = torch.split(weight, widths, dim=1)
         if self.interaction == "difference_product":
             # W_d (a - e) = W_d a - W_d e, so the difference goes into the weights of a and e.
             of_difference = of_interaction.pop(0)
             of_candidate = of_candidate + of_difference
             of_behavior = of_behavior - functional.pad(of_difference, (0, self.behavior_dim - self.candidate_dim))
-        units = functional.linear(candidate, of_candidate, layer.bias)  # (batch_size, units)
-        units = units.index_select(0, rows).addmm_(behaviors, of_behavior.T)  # (n_behaviors, units)
-        if of_interaction:
-            products = self._products(candidate.index_select(0, rows), behaviors[:, : self.candidate_dim])
-            units = units.addmm_(products, of_interaction[0].T)
-        return units
+        return of_candidate, of_behavior, of_interaction[0] if of_interaction else weight[:, :0]
 
     def _products(self, candidate: Tensor, behaviors: Tensor) -> Tensor:
         if self.interaction == "outer":
             return (candidate[:, :, None] * behaviors[:, None, :]).flatten(1)  # (n_behaviors, candidate_dim ** 2)
         return candidate * behaviors  # (n_behaviors, candidate_dim)
+
+    def _in_blocks(self, behaviors: Tensor) -> bool:
+        """Whether ``blocked_scores`` applies; a GPU has no use for it, and one behavior no statistics."""
+        if not self.can_block or behaviors.is_cuda:
+            return False
+        return behaviors.shape[0] > 1 if self.training else not torch.is_grad_enabled()
+
+    def _score_in_blocks(
+        self,
+        of_row: Tensor,
+        candidate: Tensor,
+        behaviors: Tensor,
+        of_behavior: Tensor,
+        of_products: Tensor,
+        rows: Tensor,
+    ) -> Tensor:
+        dices = [layer for layer in self.mlp.hidden if isinstance(layer, Dice)]
+        linears = [layer for layer in self.mlp.hidden if isinstance(layer, nn.Linear)] + [self.mlp.output]
+        layers = [
+            DiceLayer(dice.alpha, linear.weight, linear.bias) for dice, linear in zip(dices, linears[1:], strict=True)
+        ]
+        tensors = of_row, candidate[:, : of_products.shape[1]], behaviors, of_behavior.T, of_products.T, layers
+        normalizations = [dice.normalization for dice in dices]
+        eps = normalizations[0].eps
+        if not self.training:
+            known = [Moments(each.running_mean, each.running_var) for each in normalizations]
+            return blocked_scores_of(known, *tensors, rows=rows, eps=eps)
+        scores, moments = blocked_scores(*tensors, rows=rows, eps=eps)
+        n = behaviors.shape[0]
+        for each, (mean, variance) in zip(normalizations, moments, strict=True):
+            each.track(mean, variance * (n / (n - 1)))
+        return scores
 
 
 class AttentionPooling(nn.Module):
@@ -233,7 +272,7 @@ class AttentionPooling(nn.Module):
             weights = segment_softmax(weights, offsets, rows)
         elif self.normalization == "sigmoid":
             weights = weights.sigmoid()
-        return segment_weighted_sum(behaviors, weights, offsets), weights
+        return segment_weighted_sum(behaviors, weights, offsets, rows), weights
 
 
 class UniformPooling(nn.Module):

@@ -96,10 +96,17 @@ class BatchNormalization(nn.Module):
         out = functional.batch_norm(
             x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
         )
-        self._track(mean, variance)
+        self.track(mean, variance)
         return out
 
-    def _track(self, mean: Tensor, variance: Tensor) -> None:
+    def track(self, mean: Tensor, variance: Tensor) -> None:
+        """Enter a batch into the moving averages.
+
+        Parameters
+        ----------
+        mean, variance : Tensor of shape (num_features,)
+            Of the batch; the variance unbiased.
+        """
         self.n_batches += 1
         # A tensor, since a Python number would wait for the GPU at each batch.
         share = (1 / self.n_batches).clamp(min=self.momentum).to(mean.dtype)

@@ -1,7 +1,10 @@
 """Softmax, sums and mean over the segments of a flat tensor: the histories of a batch, one after another."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
@@ -68,7 +71,7 @@ def segment_mean(values: Tensor, offsets: Tensor, rows: Tensor | None = None) ->
     return totals / lengths.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def segment_weighted_sum(values: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+def segment_weighted_sum(values: Tensor, weights: Tensor, offsets: Tensor, rows: Tensor | None = None) -> Tensor:
     """Add up the weighted values of each segment.
 
     Parameters
@@ -79,17 +82,38 @@ def segment_weighted_sum(values: Tensor, weights: Tensor, offsets: Tensor) -> Te
         One per row of ``values``.
     offsets : Tensor of shape (batch_size + 1,), int32 or int64
         Where the segments begin, and the end of the last.
+    rows : Tensor of shape (n_behaviors,), default=None
+        What ``segment_ids`` returns for them, if it is already known.
 
     Returns
     -------
     Tensor of shape (batch_size, embedding_dim)
-        Sums; zero where the segment is empty.
+        Sums; zero where the segment is empty. Differentiable once.
     """
-    # The values taken as an embedding table: weighting and summing in one pass, without the products in memory.
-    positions = torch.arange(values.shape[0], dtype=offsets.dtype, device=offsets.device)
-    return functional.embedding_bag(
-        positions, values, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
-    )
+    rows = segment_ids(offsets, values.shape[0]) if rows is None else rows
+    sums: Tensor = _SegmentWeightedSum.apply(values, weights, offsets, rows)
+    return sums
+
+
+class _SegmentWeightedSum(torch.autograd.Function):
+    """``torch.nn.functional.embedding_bag`` sorts the segments for its gradient, which are sorted here."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weights: Tensor, offsets: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(values, weights, rows)
+        # The values taken as an embedding table: weighting and summing in one pass, without the products in memory.
+        positions = torch.arange(values.shape[0], dtype=offsets.dtype, device=offsets.device)
+        return functional.embedding_bag(
+            positions, values, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
+        )
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_sums: Tensor) -> tuple[Tensor | None, ...]:
+        values, weights, rows = ctx.saved_tensors
+        d_products = d_sums.index_select(0, rows)  # (n_behaviors, embedding_dim)
+        d_weights = (values * d_products).sum(1) if ctx.needs_input_grad[1] else None
+        return d_products.mul_(weights[:, None]), d_weights, None, None
 
 
 def segment_softmax(scores: Tensor, offsets: Tensor, rows: Tensor | None = None) -> Tensor:
