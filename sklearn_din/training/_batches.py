@@ -65,11 +65,11 @@ class TensorTable:
         Batch
             Scalars as ``(batch_size,)``, list columns as ``(values, offsets)``; fields of one sequence share offsets.
         """
-        batch: Batch = {name: ids[rows] for name, ids in self._ids.items()}
-        batch.update(zip(self.layout.numeric, self._numeric[rows].unbind(1), strict=True))
+        batch: Batch = {name: ids.index_select(0, rows) for name, ids in self._ids.items()}
+        batch.update(zip(self.layout.numeric, self._numeric.index_select(0, rows).unbind(1), strict=True))
         for names in self._groups:
             positions, offsets = _gather(self._offsets[names[0]], rows)
-            batch.update({name: (self._values[name][positions], offsets) for name in names})
+            batch.update({name: (self._values[name].index_select(0, positions), offsets) for name in names})
         return batch
 
 
@@ -82,8 +82,8 @@ def _stacked(table: EncodedTable, names: tuple[str, ...]) -> np.ndarray:
 
 def _gather(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Positions of the values of ``rows``, and their offsets ``(batch_size + 1,)``."""
-    start = offsets[rows]
-    lengths = offsets[rows + 1] - start
+    start = offsets.index_select(0, rows)
+    lengths = offsets.index_select(0, rows + 1) - start
     new = torch.zeros(len(rows) + 1, dtype=offsets.dtype, device=offsets.device)
     torch.cumsum(lengths, 0, out=new[1:])
     shift = torch.repeat_interleave(start - new[:-1], lengths)  # (n_behaviors,)

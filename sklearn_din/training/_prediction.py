@@ -8,16 +8,17 @@ from torch import Tensor
 
 from sklearn_din.nn import DIN
 from sklearn_din.training._batches import TensorTable, batches_in_order
+from sklearn_din.training._runtime import keep_freed_memory
 
 LARGEST_BLOCK, SMALLEST_BLOCK = 4096, 64  # rows at a time
-BEHAVIORS_PER_BLOCK = 8_192  # about: the intermediate values of more of them leave the processor's cache
+BEHAVIORS_PER_BLOCK = 16_384  # about: what is kept of them for a block stays in the processor's cache
 
 
 def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None) -> Tensor:
     """Return the raw output of the network in evaluation mode.
 
-    The multilayer perceptron runs in float64, so that an output does not depend, beyond 1e-12 or so, on the rows it
-    shares a block with.
+    Without histories the multilayer perceptron runs in float64, so that an output does not depend, beyond 1e-12 or so,
+    on the rows it shares a block with. With histories it is the activation unit that rounds, to 1e-7 or so.
 
     Parameters
     ----------
@@ -33,11 +34,13 @@ def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None
     Tensor of shape (n_samples,) or (n_samples, n_classes), float64
         Logits, on the CPU.
     """
+    keep_freed_memory()
     module.eval()
-    head = deepcopy(module.mlp).double()
+    head = module.mlp if table.layout.sequences else deepcopy(module.mlp).double()
     with torch.inference_mode():
         blocks = batches_in_order(table, _block(table), positions)
-        parts = [head(module.features(batch).double()) + module.bias(batch) for batch in blocks]
+        dtype = head.output.weight.dtype
+        parts = [head(module.features(batch).to(dtype)).double() + module.bias(batch) for batch in blocks]
         if not parts:
             parts = [torch.zeros((0, head.output.out_features), dtype=torch.float64)]
         raw = torch.cat(parts).cpu()

@@ -45,7 +45,7 @@ def test_long_histories_make_smaller_blocks(table):
     assert _prediction._block(tensors) == 4096
 
     tensors._values["hist_item"] = torch.zeros(4 * 50)
-    assert _prediction._block(tensors) == 163
+    assert _prediction._block(tensors) == 327
 
 
 def test_positions_choose_rows(table):
