@@ -27,6 +27,7 @@ from sklearn_din.training import (
     n_steps,
     predict_raw,
     resolve_device,
+    sparse_tables,
     threads,
 )
 
@@ -94,6 +95,12 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         if (X_val is None) != (y_val is None) or (X_val is None and weight_val is not None):
             given = [name for name, part in zip(VALIDATION, validation, strict=True) if part is not None]
             msg = f"X_val and y_val belong together: only {' and '.join(given)} is given. Give both or neither."
+            raise ValueError(msg)
+        if self.sparse_embeddings is True and self.embedding_regularization == "l2" and self.embedding_alpha > 0:
+            msg = (
+                'embedding_regularization="l2" changes all rows of a table at each step, which sparse_embeddings=True '
+                'is to avoid. Set sparse_embeddings to "auto", or embedding_regularization to "minibatch_aware".'
+            )
             raise ValueError(msg)
         architecture = architecture_of(self)
         self.device_ = resolve_device(self.device)
@@ -193,11 +200,17 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             max_epochs=length.max_epochs,
             batch_size=length.batch_size,
             unknown_rate=self.unknown_rate,
+            sparse=self._sparse_tables(),
             shuffling=random.shuffling,
             noise=random.noise,
         )
         net.partial_fit(rows)
         self._finish(net, evaluation)
+
+    def _sparse_tables(self):
+        """Names of the tables that are trained by the rows in the batch; "l2" pulls at all rows."""
+        is_whole = self.embedding_regularization == "l2" and self.embedding_alpha > 0
+        return frozenset() if is_whole else sparse_tables(self.layout_, self.sparse_embeddings)
 
     def _regularization(self, module, rows):
         if self.embedding_regularization is None or self.embedding_alpha == 0:

@@ -53,6 +53,7 @@ class DINParameters(BaseEstimator):
         "embedding_regularization": [StrOptions({"minibatch_aware", "l2"}), None],
         "embedding_alpha": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "sparse_embeddings": ["boolean", StrOptions({"auto"})],
         "embedding_init_std": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -96,6 +97,7 @@ class DINParameters(BaseEstimator):
         embedding_regularization="minibatch_aware",
         embedding_alpha=3.0,
         alpha=0.0,
+        sparse_embeddings="auto",
         embedding_init_std=0.01,
         early_stopping=True,
         validation_fraction=0.1,
@@ -135,6 +137,7 @@ class DINParameters(BaseEstimator):
         self.embedding_regularization = embedding_regularization
         self.embedding_alpha = embedding_alpha
         self.alpha = alpha
+        self.sparse_embeddings = sparse_embeddings
         self.embedding_init_std = embedding_init_std
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction

@@ -85,6 +85,11 @@ class DINRegressor(RegressorMixin, BaseDIN):
         which takes a full step on every vector at every step, 1e-4 to 1e-3 are enough.
     alpha : float, default=0.0
         L2 penalty of the other weight matrices.
+    sparse_embeddings : bool or "auto", default="auto"
+        Whether a step updates only those rows of an embedding table that its batch holds, so that its time does not
+        grow with the number of ids. For "adam" and "adamw" the momentum of a row then decays with the batches that hold
+        it; for "sgd" and "adagrad" the result is the same. "auto": tables of at least 250,000 ids, unless
+        ``embedding_regularization`` is "l2".
     embedding_init_std : float, default=0.01
         Standard deviation of the initial embeddings.
     early_stopping : bool, default=True

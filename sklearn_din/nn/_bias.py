@@ -2,10 +2,10 @@
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.nn._batch import Batch, values_of
+from sklearn_din.nn._lookup import look_up
 
 
 class CandidateBias(nn.Module):
@@ -64,5 +64,5 @@ class CandidateBias(nn.Module):
             One bias per candidate column, summed.
         """
         pairs = zip(self.columns, self.weights, strict=True)
-        biases = [functional.embedding(values_of(batch, name), weight, padding_idx=0) for name, weight in pairs]
+        biases = [look_up(weight, values_of(batch, name)) for name, weight in pairs]
         return torch.stack(biases).sum(0)  # (batch_size, n_outputs)

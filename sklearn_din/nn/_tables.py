@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
 from sklearn_din.layout import FeatureLayout
+from sklearn_din.nn._lookup import look_up
 
 # A column that names a vocabulary, or ("recency", sequence): a tuple is never the name of a column.
 TableName: TypeAlias = str | tuple[str, str]
@@ -30,6 +30,9 @@ class EmbeddingTables(nn.Module):
 
     Attributes
     ----------
+    sparse : frozenset of str or tuple
+        Names of the tables whose gradient is a sparse tensor of the rows looked up, rather than a dense one; none at
+        first. To be set by who trains: it takes an optimizer for sparse gradients.
     widths : dict of str or tuple to int
         Columns of each table by its name: those of ``layout.tables``, then ``("recency", name)`` for each sequence.
     own_widths : dict of str to int
@@ -51,6 +54,7 @@ class EmbeddingTables(nn.Module):
     ) -> None:
         super().__init__()
         self.init_std = init_std
+        self.sparse: frozenset[TableName] = frozenset()
         self.widths: dict[TableName, int] = _table_widths(layout, embedding_dim)
         widest = max(embedding_dim.values(), default=1) if isinstance(embedding_dim, Mapping) else embedding_dim
         self.own_widths = {
@@ -111,8 +115,12 @@ class EmbeddingTables(nn.Module):
         vectors: dict[TableName, tuple[Tensor, ...]] = {}
         for name, columns in ids.items():
             # One look-up per table: each makes a gradient of the size of the whole table.
-            padding = 0 if isinstance(name, str) else None
-            looked_up = functional.embedding(torch.cat(list(columns)), self.weight(name), padding_idx=padding)
+            looked_up = look_up(
+                self.weight(name),
+                torch.cat(list(columns)),
+                has_padding=isinstance(name, str),
+                is_sparse=name in self.sparse,
+            )
             vectors[name] = torch.split(looked_up, [column.shape[0] for column in columns])
         return vectors
 

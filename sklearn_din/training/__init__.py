@@ -3,7 +3,8 @@
 from sklearn_din.training._batches import Rows, TensorTable, n_steps
 from sklearn_din.training._callbacks import Evaluation, LinearDecay, Progress
 from sklearn_din.training._losses import BinaryLogLoss, MulticlassLogLoss, SquaredError
-from sklearn_din.training._net import OPTIMIZERS, build_net
+from sklearn_din.training._net import build_net
+from sklearn_din.training._optimizers import OPTIMIZERS, sparse_tables
 from sklearn_din.training._prediction import predict_attention, predict_raw
 from sklearn_din.training._regularization import MinibatchAwareL2, WholeTableL2, count_rows
 from sklearn_din.training._runtime import make_random_source, resolve_device, threads
@@ -27,5 +28,6 @@ __all__ = [
     "predict_attention",
     "predict_raw",
     "resolve_device",
+    "sparse_tables",
     "threads",
 ]

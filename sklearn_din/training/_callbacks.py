@@ -137,7 +137,7 @@ class Evaluation(Callback):
         is_gain = self.best_ is None or score > self.best_score_
         if is_gain or (self.validate is None and not self.lower_on_plateau):
             self.best_, self.best_score_ = record, score
-            self.best_state_ = {name: value.clone() for name, value in net.module_.state_dict().items()}
+            self._remember(net.module_.state_dict())
         if is_gain:
             self.without_gain_ = 0
             return
@@ -147,6 +147,12 @@ class Evaluation(Callback):
             set_learning_rate(net, record["learning_rate"] * PLATEAU_FACTOR)
         if self.patience is not None and self.without_gain_ >= self.patience:
             raise StopTraining
+
+    def _remember(self, state: dict[str, torch.Tensor]) -> None:
+        if self.best_state_ is None:
+            self.best_state_ = {name: value.clone() for name, value in state.items()}
+        for name, value in self.best_state_.items():
+            value.copy_(state[name])
 
     def _reset_loss(self) -> None:
         self.loss_sum_: Any = 0.0
@@ -208,4 +214,6 @@ def set_learning_rate(net: Any, learning_rate: float) -> None:
 
 
 def _all_finite(module: torch.nn.Module) -> bool:
-    return all(bool(torch.isfinite(value).all()) for value in module.state_dict().values())
+    # The extremes are not finite if any value is not, and take one pass over a big table.
+    values = [value for value in module.state_dict().values() if value.numel()]
+    return all(bool(torch.isfinite(torch.stack(torch.aminmax(value))).all()) for value in values)

@@ -1,23 +1,18 @@
 """The skorch net: a DIN, its loss, its optimizer, and the callbacks that train it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, GradientNormClipping, PassthroughScoring
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PassthroughScoring
 
 from sklearn_din.nn import DIN
 from sklearn_din.training._batches import MiniBatch, Rows, ShuffledBatches
 from sklearn_din.training._callbacks import StopTraining
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-    "adagrad": torch.optim.Adagrad,
-}
+from sklearn_din.training._optimizers import OPTIMIZERS, GradientClipping, RowWiseAdagrad
+from sklearn_din.training._runtime import keep_freed_memory
 
 
 class DINNet(NeuralNet):
@@ -33,6 +28,8 @@ class DINNet(NeuralNet):
         L2 regularization (for ``"adamw"`` decoupled) of the weight matrices: not of biases and embeddings.
     unknown_rate : float
         Share of ids replaced by unknown in training.
+    sparse : frozenset of str
+        Embedding tables that a step updates only in the rows that its batch holds.
     shuffling, noise : torch.Generator or None
         Randomness of the order of the rows, and of the ids replaced by unknown; None is torch's global generator.
     **kwargs
@@ -46,12 +43,14 @@ class DINNet(NeuralNet):
         *,
         alpha: float = 0.0,
         unknown_rate: float = 0.0,
+        sparse: frozenset[str] = frozenset(),
         shuffling: torch.Generator | None = None,
         noise: torch.Generator | None = None,
         **kwargs: Any,
     ) -> None:
         self.alpha = alpha
         self.unknown_rate = unknown_rate
+        self.sparse = sparse
         self.shuffling = shuffling
         self.noise = noise
         super().__init__(module, criterion, train_split=None, **kwargs)
@@ -78,7 +77,7 @@ class DINNet(NeuralNet):
             is_matrix = parameter.ndim > 1 and not name.startswith(("embedding.tables.", "candidate_bias."))
             (decayed if is_matrix else others).append(parameter)
         groups = [{"params": decayed, "weight_decay": self.alpha}, {"params": others, "weight_decay": 0.0}]
-        is_fused = self.optimizer is not torch.optim.Adagrad or not others[0].is_cuda  # torch has no such kernel
+        is_fused = self.optimizer is not RowWiseAdagrad or not others[0].is_cuda  # torch has no such kernel
         self.optimizer_ = self.optimizer([group for group in groups if group["params"]], lr=self.lr, fused=is_fused)
         return self
 
@@ -94,10 +93,16 @@ class DINNet(NeuralNet):
         """Train on the rows. Unlike in skorch, Ctrl-C is not swallowed."""
         if not self.initialized_:
             self.initialize()
-        self.notify("on_train_begin", X=X, y=y)
-        with suppress(StopTraining):
-            self.fit_loop(X)
-        self.notify("on_train_end", X=X, y=y)
+        keep_freed_memory()
+        tables = self.module_.embedding.tables
+        tables.sparse = self.sparse
+        try:
+            self.notify("on_train_begin", X=X, y=y)
+            with suppress(StopTraining):
+                self.fit_loop(X)
+            self.notify("on_train_end", X=X, y=y)
+        finally:
+            tables.sparse = frozenset()
         return self
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
@@ -161,7 +166,7 @@ def build_net(
             raise TypeError(msg)
     gradients = [] if regularization is None else [regularization]
     if clip_norm is not None:
-        gradients.append(GradientNormClipping(clip_norm))
+        gradients.append(GradientClipping(clip_norm))
     return DINNet(
         module,
         criterion,

@@ -1,5 +1,8 @@
 """Private generators, devices and threads."""
 
+import platform
+import subprocess
+import sys
 from threading import Event, Thread
 from time import sleep
 
@@ -93,3 +96,30 @@ def test_a_device_that_is_not_there_raises(device):
 
 def test_auto_is_a_device_that_works():
     assert torch.zeros(1, device=resolve_device("auto")).sum() == 0
+
+
+FAULTS = """
+import resource, torch
+from sklearn_din.training._runtime import keep_freed_memory
+
+def faults(n_steps):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(n_steps):
+        blocks = [torch.ones(2 * 2**20) for _ in range(3)]  # of 8 MiB
+        del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+if KEEP:
+    keep_freed_memory()
+faults(3)
+print(faults(10))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other habits")
+def test_freed_memory_is_used_again_without_page_faults():
+    def run(keep):
+        code = FAULTS.replace("KEEP", str(keep))
+        return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+    assert run(keep=True) < run(keep=False) / 5
