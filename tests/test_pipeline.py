@@ -1,6 +1,9 @@
 """The pipeline on frames with list columns, in scikit-learn's own tools."""
 
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -106,6 +109,35 @@ def test_grid_search_over_both_steps_in_two_processes(model, clicks):
 
     assert_array_equal(parallel.cv_results_["mean_test_score"], serial.cv_results_["mean_test_score"])
     assert parallel.best_estimator_.predict(clicks[0]).shape == (200,)
+
+
+THREADS_OF_A_SEARCH = """
+import torch
+from sklearn.model_selection import cross_val_score
+from sklearn_din import BehaviorEncoder, DINClassifier
+from sklearn_din.datasets import make_clicks
+
+def n_threads(model, X, y):
+    import torch
+
+    return torch.get_num_threads() * len(model.history_)
+
+X, y = make_clicks(60, n_items=10, n_categories=5, random_state=0)
+table = BehaviorEncoder({"hist_item": "item", "hist_category": "category"}).fit_transform(X)
+model = DINClassifier(max_epochs=1, device="cpu")
+print(*cross_val_score(model, table, y, scoring=n_threads, cv=2, n_jobs=2, error_score="raise"))
+"""
+
+
+def test_two_processes_share_the_processors():
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", THREADS_OF_A_SEARCH]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stderr
+    used = [float(n_threads) for n_threads in run.stdout.split()]
+    assert len(used) == 2
+    assert max(used) <= max(os.cpu_count() // 2, 1)
 
 
 def test_grid_search_over_one_encoding(model, clicks):
