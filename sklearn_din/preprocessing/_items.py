@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sklearn_din.preprocessing._factors import factorize
 from sklearn_din.utils._checks import check_finite
 from sklearn_din.utils._columns import Column
 from sklearn_din.utils._pieces import Piece, shown
@@ -34,13 +35,23 @@ class ItemPart:
         integer.
     values : pyarrow.Array
         None is missing; type large_binary, bool, int64, uint64, float64 or large_string.
-    positions : ndarray of shape (len(values),), int64
-        Where they stand among the flat values of the column.
+    positions : ndarray of shape (len(values),), int64, or None
+        Where they stand among the flat values of the column, ascending; None if they are all of them.
     """
 
     kind: str
     values: pa.Array
-    positions: NDArray[np.int64]
+    positions: NDArray[np.int64] | None
+
+    @cached_property
+    def factors(self) -> tuple[pa.Array, NDArray[np.int32]]:
+        """The distinct values, and the place of each value among them, shape (len(values),)."""
+        return factorize(self.values)
+
+    @property
+    def is_factorized(self) -> bool:
+        """Whether ``factors`` are there already."""
+        return "factors" in self.__dict__
 
 
 @dataclass(frozen=True)
@@ -63,12 +74,11 @@ class Items:
         """Which of "binary", "boolean", "number" and "string" occur."""
         return frozenset(FAMILIES[part.kind] for part in self.parts)
 
-    @cached_property
-    def rows(self) -> NDArray[np.int64]:
-        """The row of each flat value, shape (n_values,)."""
-        if self.column.offsets is None:
-            return np.arange(self.column.n_samples)
-        return np.repeat(np.arange(self.column.n_samples), self.column.lengths)
+    def offsets(self, part: ItemPart) -> NDArray[np.int64]:
+        """Return where the values of each row begin among those of a part, shape (n_samples + 1,)."""
+        column = self.column
+        offsets = np.arange(column.n_samples + 1) if column.offsets is None else column.offsets
+        return offsets if part.positions is None else np.searchsorted(part.positions, offsets)
 
     @property
     def n_missing(self) -> int:
@@ -109,7 +119,7 @@ def numbers_of(column: Column) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_values,)
-        NaN where missing.
+        NaN where missing. Not to be written to: it may be the user's own.
 
     Raises
     ------
@@ -118,33 +128,42 @@ def numbers_of(column: Column) -> NDArray[np.float64]:
     ValueError
         If a number is infinite or does not fit in float32.
     """
-    numbers = np.full(column.n_values, np.nan)
-    for piece in column.pieces:
-        values, positions = _valid(column, piece)
-        if not len(values):
-            continue
+    found = [(values, positions) for values, positions in map(_valid, column.pieces) if len(values)]
+    for values, positions in found:
         if pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type):
+            row = column.row_of(0 if positions is None else positions[0])
             msg = (
-                f"Column {column.name!r} must hold numbers: row {column.row_of(positions[0])} has "
-                f"{shown(values[0].as_py())}. Name the column in categorical_features, or convert it with "
-                ".astype(float)."
+                f"Column {column.name!r} must hold numbers: row {row} has {shown(values[0].as_py())}. "
+                "Name the column in categorical_features, or convert it with .astype(float)."
             )
             raise TypeError(msg)
-        numbers[positions] = values.to_numpy(zero_copy_only=False).astype(np.float64)
+    arrays = [values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False) for values, _ in found]
+    numbers: NDArray[np.float64]
+    if len(found) == 1 and found[0][1] is None:
+        numbers = arrays[0]
+    else:
+        numbers = np.full(column.n_values, np.nan)
+        for array, (_, positions) in zip(arrays, found, strict=True):
+            numbers[positions] = array
     check_finite(column, numbers)
     return numbers
 
 
-def _valid(column: Column, piece: Piece) -> tuple[pa.Array, NDArray[np.int64]]:
-    positions = np.arange(column.n_values) if piece.positions is None else piece.positions
+def _valid(piece: Piece) -> tuple[pa.Array, NDArray[np.int64] | None]:
     if piece.values.null_count == 0:
-        return piece.values, positions
+        return piece.values, piece.positions
     is_valid = piece.values.is_valid().to_numpy(zero_copy_only=False)
-    return piece.values.drop_null(), positions[is_valid]
+    return piece.values.drop_null(), _chosen(piece.positions, is_valid)
+
+
+def _chosen(positions: NDArray[np.int64] | None, is_chosen: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    if is_chosen.all():
+        return positions
+    return np.flatnonzero(is_chosen) if positions is None else positions[is_chosen]
 
 
 def _parts_of(column: Column, piece: Piece) -> Iterator[ItemPart]:
-    values, positions = _valid(column, piece)
+    values, positions = _valid(piece)
     kinds = {pa.bool_(): "boolean", pa.int64(): "integer", pa.large_string(): "string", pa.large_binary(): "binary"}
     if values.type in kinds:
         yield ItemPart(kinds[values.type], values, positions)
@@ -154,25 +173,28 @@ def _parts_of(column: Column, piece: Piece) -> Iterator[ItemPart]:
         yield from _float_parts(column, values.to_numpy(zero_copy_only=False), positions)
 
 
-def _unsigned_parts(values: NDArray[np.uint64], positions: NDArray[np.int64]) -> Iterator[ItemPart]:
+def _unsigned_parts(values: NDArray[np.uint64], positions: NDArray[np.int64] | None) -> Iterator[ItemPart]:
     is_large = values > np.iinfo(np.int64).max
-    yield ItemPart("integer", pa.array(values[~is_large].astype(np.int64)), positions[~is_large])
-    yield ItemPart("large", pa.array(values[is_large]), positions[is_large])
+    yield ItemPart("integer", pa.array(values[~is_large].astype(np.int64)), _chosen(positions, ~is_large))
+    yield ItemPart("large", pa.array(values[is_large]), _chosen(positions, is_large))
 
 
-def _float_parts(column: Column, values: NDArray[np.floating], positions: NDArray[np.int64]) -> Iterator[ItemPart]:
+def _float_parts(
+    column: Column, values: NDArray[np.floating], positions: NDArray[np.int64] | None
+) -> Iterator[ItemPart]:
     is_number = ~np.isnan(values)
-    values, positions = values[is_number], positions[is_number]
+    values, positions = values[is_number], _chosen(positions, is_number)
     limit = 2.0 ** (np.finfo(values.dtype).nmant + 1)
     bad = np.flatnonzero(np.abs(values) >= limit)
     if len(bad):
+        row = column.row_of(bad[0] if positions is None else positions[bad[0]])
         msg = (
             f"Column {column.name!r} holds ids as {values.dtype} numbers that may have lost digits (from 2**"
-            f"{np.finfo(values.dtype).nmant + 1} on): row {column.row_of(positions[bad[0]])} has "
+            f"{np.finfo(values.dtype).nmant + 1} on): row {row} has "
             f"{shown(values[bad[0]])}. Read the ids as integers (pandas: dtype 'Int64') or as strings."
         )
         raise ValueError(msg)
     numbers = values.astype(np.float64)
     is_integer = numbers == np.floor(numbers)
-    yield ItemPart("integer", pa.array(numbers[is_integer].astype(np.int64)), positions[is_integer])
-    yield ItemPart("fraction", pa.array(numbers[~is_integer]), positions[~is_integer])
+    yield ItemPart("integer", pa.array(numbers[is_integer].astype(np.int64)), _chosen(positions, is_integer))
+    yield ItemPart("fraction", pa.array(numbers[~is_integer]), _chosen(positions, ~is_integer))

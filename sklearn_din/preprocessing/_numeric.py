@@ -175,7 +175,8 @@ class NumberScale:
     @classmethod
     def learn(cls, values: NDArray[np.float64]) -> "NumberScale":
         """Return mean and standard deviation of ``values`` ``(n_behaviors,)``; NaN is left out."""
-        present = values[~np.isnan(values)]
+        is_missing = np.isnan(values)
+        present = values[~is_missing] if is_missing.any() else values
         if not len(present):
             return cls(0.0, 1.0)
         # All values equal: rounding in the mean would give a tiny deviation, and huge standardised values.
@@ -203,7 +204,9 @@ class NumberScale:
             If a standardised value does not fit in float32.
         """
         with np.errstate(over="ignore"):
-            numbers = ((values - self.mean) / self.scale).astype(np.float32)
+            scaled = values - self.mean
+            scaled /= self.scale
+            numbers = scaled.astype(np.float32)
         bad = np.flatnonzero(np.isinf(numbers))
         if len(bad):
             msg = (
@@ -212,7 +215,8 @@ class NumberScale:
                 "Clip it, or take its logarithm."
             )
             raise ValueError(msg)
-        return np.nan_to_num(numbers, copy=False, nan=0.0)
+        numbers[np.isnan(numbers)] = 0.0
+        return numbers
 
     def inverse_transform(self, numbers: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the values ``(n_behaviors,)`` before standardising; the mean where one was missing."""

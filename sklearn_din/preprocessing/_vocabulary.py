@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sklearn_din.layout import FIRST_ID, UNKNOWN_ID
-from sklearn_din.preprocessing._items import FAMILIES, Items
+from sklearn_din.preprocessing._factors import count_rows, gather
+from sklearn_din.preprocessing._items import FAMILIES, ItemPart, Items
 
 _MISSING = "missing"
 
@@ -108,10 +109,12 @@ class Vocabulary:
             1 where a value is not in the vocabulary; a missing scalar may have an id, a missing element has none.
         """
         column = items.column
+        if len(items.parts) == 1 and items.parts[0].positions is None:
+            return self._lookup(items.parts[0])
         missing_id = UNKNOWN_ID if column.is_list or self.missing_id is None else self.missing_id
         ids = np.full(column.n_values, missing_id, dtype=np.int32)
         for part in items.parts:
-            ids[part.positions] = self._lookup(part.kind, part.values)
+            ids[part.positions] = self._lookup(part)
         return ids
 
     def decode(self, ids: NDArray[np.int32]) -> NDArray[np.object_]:
@@ -173,26 +176,40 @@ class Vocabulary:
         )
         raise TypeError(msg)
 
-    def _lookup(self, kind: str, values: pa.Array) -> NDArray[np.int32]:
-        if kind not in self.known:
-            return np.full(len(values), UNKNOWN_ID, dtype=np.int32)
-        distinct, ids = self.known[kind]
-        places: NDArray[np.int32] = pc.fill_null(pc.index_in(values, value_set=distinct), len(ids)).to_numpy()
-        return np.append(ids, np.int32(UNKNOWN_ID))[places]
+    def _lookup(self, part: ItemPart) -> NDArray[np.int32]:
+        if part.kind not in self.known:
+            return np.full(len(part.values), UNKNOWN_ID, dtype=np.int32)
+        known, ids = self.known[part.kind]
+        ids = np.append(ids, np.int32(UNKNOWN_ID))
+        # Text that fit has not hashed is hashed once: to look up each value takes less than to factorize them.
+        is_direct = part.kind != "integer" and not part.is_factorized
+        values = part.values if is_direct else part.factors[0]
+        places = pc.fill_null(pc.index_in(values, value_set=known), len(ids) - 1).to_numpy()
+        return gather(ids, places) if is_direct else gather(ids[places], part.factors[1])
 
 
 def _count(columns: Sequence[Items], kind: str) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the distinct values of a kind and the number of rows that hold each."""
-    parts = [(items, part) for items in columns for part in items.parts if part.kind == kind]
-    encoded = pa.concat_arrays([part.values for _, part in parts]).dictionary_encode()
-    codes = encoded.indices.to_numpy().astype(np.int64)
-    if len(parts) > 1 or parts[0][0].column.is_list:
-        n_samples = columns[0].column.n_samples
-        rows = np.concatenate([items.rows[part.positions] for items, part in parts])
-        # Sorting and comparing neighbours takes a tenth of the time of np.unique.
-        keys = np.sort(codes * n_samples + rows)
-        codes = keys[np.append(True, keys[1:] != keys[:-1])] // n_samples
-    return encoded.dictionary, np.bincount(codes, minlength=len(encoded.dictionary))
+    found = [(items, part) for items in columns for part in items.parts if part.kind == kind]
+    found.sort(key=lambda pair: -len(pair[1].values))  # the codes of the first one are kept as they are
+    distinct, codes = _in_common([part for _, part in found])
+    if len(found) == 1 and not found[0][0].column.is_list:
+        return distinct, np.bincount(codes[0], minlength=len(distinct))
+    offsets = [items.offsets(part) for items, part in found]
+    return distinct, count_rows(list(zip(codes, offsets, strict=True)), len(distinct))
+
+
+def _in_common(parts: Sequence[ItemPart]) -> tuple[pa.Array, list[NDArray[np.int32]]]:
+    """Return the distinct values of all parts, and for each part the place of its values among them."""
+    first, *others = [part.factors for part in parts]
+    if not others:
+        return first[0], [first[1]]
+    # Arrow numbers values in order of appearance: those of the first part keep their places.
+    encoded = pa.concat_arrays([distinct for distinct, _ in (first, *others)]).dictionary_encode()
+    starts = np.cumsum([len(distinct) for distinct, _ in (first, *others)])[:-1]
+    tables = np.split(encoded.indices.to_numpy(), starts)[1:]
+    moved = [gather(table, codes) for table, (_, codes) in zip(tables, others, strict=True)]
+    return encoded.dictionary, [first[1], *moved]
 
 
 def _ranks(values: dict[str, pa.Array]) -> dict[str, NDArray[np.int64]]:

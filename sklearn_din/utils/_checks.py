@@ -134,8 +134,9 @@ def check_finite(column: Column, values: NDArray[np.float64]) -> None:
     ValueError
         If one is infinite or beyond float32.
     """
-    bad = np.flatnonzero(np.abs(values) > LARGEST)
-    if len(bad):
+    smallest, largest = np.fmin.reduce(values, initial=0.0), np.fmax.reduce(values, initial=0.0)  # as if NaN were 0
+    if max(-smallest, largest) > LARGEST:
+        bad = np.flatnonzero(np.abs(values) > LARGEST)
         msg = (
             f"Column {column.name!r} holds infinity or a number too large for float32: row {column.row_of(bad[0])} has "
             f"{shown(values[bad[0]])}. Replace it by a finite number, or by NaN if it is missing."

@@ -13,7 +13,8 @@ def items(data):
     found = items_of(read_column("c", data))
     out = [None] * found.column.n_values
     for part in found.parts:
-        for position, value in zip(part.positions, part.values.to_pylist(), strict=True):
+        positions = range(len(out)) if part.positions is None else part.positions
+        for position, value in zip(positions, part.values.to_pylist(), strict=True):
             out[position] = (part.kind, value)
     return out
 
