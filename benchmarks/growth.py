@@ -37,8 +37,7 @@ import numpy as np
 import pandas as pd
 from measuring import NOTHING, PeakMemory, in_process, pin_threads, rotated, show
 from reference import BATCH_SIZE
-from rows import GROUP, MAX_LENGTH, N_ITEMS, PAIRS, SHORT, make_lengths, make_rows
-from rows import cells as cells_of
+from rows import GROUP, MAX_LENGTH, N_ITEMS, PAIRS, SHORT, cells, make_lengths, make_rows
 
 from sklearn_din import BehaviorEncoder, DINClassifier
 
@@ -86,7 +85,7 @@ def main():
             for case in rotated(cases, turn):
                 pin_threads(case.n_threads)
                 found[case].append(in_process(measure, case, parameters))
-        table = pd.DataFrame({case.label: cells(found, case, base_of(part, cases, case)) for case in cases}).T
+        table = pd.DataFrame({case.label: line(found, case, base_of(part, cases, case)) for case in cases}).T
         show(part, table, options.csv and options.csv / f"growth_{part}.csv")
 
 
@@ -161,7 +160,7 @@ def catalogue(n_items):
     items = np.array_split(np.arange(n_items), -(-n_items // MAX_LENGTH))
     lengths = np.array([len(each) for each in items])
     none = np.zeros(n_items, dtype=np.int64)
-    columns = {"item_id": 0, "category": 0, "hist_item_id": items, "hist_category": cells_of(none, lengths)}
+    columns = {"item_id": 0, "category": 0, "hist_item_id": items, "hist_category": cells(none, lengths)}
     return pd.DataFrame(columns)
 
 
@@ -183,7 +182,7 @@ def fit(seen, X, y, case, parameters):
     return middle - start, time.perf_counter() - middle, model
 
 
-def cells(found, case, base):
+def line(found, case, base):
     """Return the cells of a line, with the ratios to those of another."""
     return {name: cell(found, case, base, field) for field, name in NAMES.items()}
 

@@ -211,4 +211,4 @@ CONTESTANTS = {
     each.label: each
     for each in (SklearnDIN, DefaultSklearnDIN, Reference, DeepCTRTorch, TorchRechub, FuxiCTR, LightGBM)
 }
-BASE, LIMIT = DeepCTRTorch.label, Reference.label  # what ratios are taken to
+BASE, YARDSTICK = DeepCTRTorch.label, Reference.label  # what ratios are taken to

@@ -40,7 +40,7 @@ from columns import KINDS, LENGTHS
 from contest import Rates, Settings, measure_whole, race, rates_of_encoding
 from contestants import SklearnDIN
 from measuring import NOTHING, in_process, pin_threads, rotated, show
-from rivals import BASE, CONTESTANTS, LIMIT
+from rivals import BASE, CONTESTANTS, YARDSTICK
 from rows import LONG_TAILED, REAL
 
 HISTORIES = ("20", "50", "100", LONG_TAILED, "sports")
@@ -113,7 +113,7 @@ def rates_tables(settings, histories):
             rates = dict.fromkeys(CONTESTANTS, rates) if isinstance(rates, str) else rates
             for label in CONTESTANTS:
                 cells[label, each] = rate_cell(rates, label, name)
-            cells[f"{SklearnDIN.label} / {LIMIT}", each] = ratio_cell(rates, SklearnDIN.label, LIMIT, name)
+            cells[f"{SklearnDIN.label} / {YARDSTICK}", each] = ratio_cell(rates, SklearnDIN.label, YARDSTICK, name)
         yield name, f"{name.capitalize()}, rows per second (ratio to {BASE})", unstacked(cells, histories)
 
 

@@ -42,10 +42,12 @@ def test_the_same_seed_starts_from_the_same_weights_on_both_devices(clicks):
     assert_allclose(*probabilities, atol=1e-3)
 
 
+@pytest.mark.parametrize("sparse_embeddings", [False, True])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "adagrad"])
-def test_every_optimizer_runs(clicks, optimizer):
+def test_every_optimizer_runs(clicks, optimizer, sparse_embeddings):
     table, y = clicks
-    model = DINClassifier(device="cuda", optimizer=optimizer, max_epochs=1, random_state=0).fit(table, y)
+    parameters = {"optimizer": optimizer, "sparse_embeddings": sparse_embeddings, "max_epochs": 1, "random_state": 0}
+    model = DINClassifier(device="cuda", **parameters).fit(table, y)
 
     assert np.isfinite(model.predict_proba(table)).all()
 

@@ -112,20 +112,22 @@ def test_grid_search_over_both_steps_in_two_processes(model, clicks):
 
 
 THREADS_OF_A_SEARCH = """
-import torch
 from sklearn.model_selection import cross_val_score
 from sklearn_din import BehaviorEncoder, DINClassifier
 from sklearn_din.datasets import make_clicks
 
-def n_threads(model, X, y):
+def threads_in_training(model, X, y):
     import torch
 
-    return torch.get_num_threads() * len(model.history_)
+    return float(torch.get_num_threads())
+
+def best_score(model, X, y):
+    return model.best_score_
 
 X, y = make_clicks(60, n_items=10, n_categories=5, random_state=0)
 table = BehaviorEncoder({"hist_item": "item", "hist_category": "category"}).fit_transform(X)
-model = DINClassifier(max_epochs=1, device="cpu")
-print(*cross_val_score(model, table, y, scoring=n_threads, cv=2, n_jobs=2, error_score="raise"))
+model = DINClassifier(max_epochs=1, device="cpu", scoring=threads_in_training)
+print(*cross_val_score(model, table, y, scoring=best_score, cv=2, n_jobs=2, error_score="raise"))
 """
 
 

@@ -96,7 +96,8 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             given = [name for name, part in zip(VALIDATION, validation, strict=True) if part is not None]
             msg = f"X_val and y_val belong together: only {' and '.join(given)} is given. Give both or neither."
             raise ValueError(msg)
-        if self.sparse_embeddings is True and self.embedding_regularization == "l2" and self.embedding_alpha > 0:
+        is_sparse = self.sparse_embeddings != "auto" and self.sparse_embeddings
+        if is_sparse and self.embedding_regularization == "l2" and self.embedding_alpha > 0:
             msg = (
                 'embedding_regularization="l2" changes all rows of a table at each step, which sparse_embeddings=True '
                 'is to avoid. Set sparse_embeddings to "auto", or embedding_regularization to "minibatch_aware".'

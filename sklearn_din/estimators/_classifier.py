@@ -96,7 +96,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         Whether a step updates only those rows of an embedding table that its batch holds, so that its time does not
         grow with the number of ids. For "adam" and "adamw" the momentum of a row then decays with the batches that hold
         it; for "sgd" and "adagrad" the result is the same. "auto": tables of at least 250,000 ids, unless
-        ``embedding_regularization`` is "l2".
+        ``embedding_regularization`` is "l2". A callback then finds a sparse tensor as their gradient, which skorch's
+        ``GradientNormClipping`` can't read; ``clip_norm`` can.
     embedding_init_std : float, default=0.01
         Standard deviation of the initial embeddings.
     early_stopping : bool, default=True

@@ -158,7 +158,8 @@ class ActivationUnit(nn.Module):
 
     def _in_blocks(self, behaviors: Tensor) -> bool:
         """Whether ``blocked_scores`` applies; a GPU has no use for it, and one behavior no statistics."""
-        if not self.can_block or behaviors.is_cuda:
+        has_one_mode = all(layer.training == self.training for layer in self.mlp.hidden)
+        if not (self.can_block and has_one_mode) or behaviors.is_cuda:
             return False
         return behaviors.shape[0] > 1 if self.training else not torch.is_grad_enabled()
 

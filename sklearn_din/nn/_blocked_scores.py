@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from sklearn_din.nn._once import differentiable_once
 
 BLOCK = 2048  # behaviors: 80 units of so many are 640 KiB
 
@@ -173,7 +174,7 @@ class _BlockedScores(torch.autograd.Function):
         return h, *flat_moments
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, d_scores: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         block, n_layers = ctx.block, ctx.n_layers
         rows, of_row, candidate, behaviors, of_behavior, of_products, *rest = ctx.saved_tensors

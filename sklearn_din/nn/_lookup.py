@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from sklearn_din.layout import PADDING_ID
+from sklearn_din.nn._once import differentiable_once
 
 
 def look_up(weight: Tensor, ids: Tensor, *, has_padding: bool = True, is_sparse: bool = False) -> Tensor:
@@ -46,7 +46,7 @@ class _LookUp(torch.autograd.Function):
         return weight.index_select(0, ids)
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, d_rows: Tensor) -> tuple[Tensor | None, ...]:
         (ids,) = ctx.saved_tensors
         if not ctx.is_sparse:
@@ -55,7 +55,11 @@ class _LookUp(torch.autograd.Function):
                 gradient[PADDING_ID] = 0
             return gradient, None, None, None
         distinct, places = torch.unique(ids, return_inverse=True)
-        gradient = d_rows.new_zeros((len(distinct), ctx.shape[1])).index_add_(0, places, d_rows)
+        gradient = d_rows.new_zeros((len(distinct), ctx.shape[1]))
+        if d_rows.is_cuda:
+            gradient.index_put_((places,), d_rows, accumulate=True)  # adds up in a fixed order there
+        else:
+            gradient.index_add_(0, places, d_rows)
         if ctx.has_padding:
             gradient.masked_fill_((distinct == PADDING_ID)[:, None], 0)
         return gradient_of_rows(distinct, gradient, ctx.shape), None, None, None

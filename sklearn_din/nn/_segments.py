@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from sklearn_din.nn._once import differentiable_once
 
 
 def segment_ids(offsets: Tensor, n_values: int | None = None) -> Tensor:
@@ -108,7 +109,7 @@ class _SegmentWeightedSum(torch.autograd.Function):
         )
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, d_sums: Tensor) -> tuple[Tensor | None, ...]:
         values, weights, rows = ctx.saved_tensors
         d_products = d_sums.index_select(0, rows)  # (n_behaviors, embedding_dim)

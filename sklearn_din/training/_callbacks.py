@@ -150,7 +150,7 @@ class Evaluation(Callback):
 
     def _remember(self, state: dict[str, torch.Tensor]) -> None:
         if self.best_state_ is None:
-            self.best_state_ = {name: value.clone() for name, value in state.items()}
+            self.best_state_ = {name: torch.empty_like(value) for name, value in state.items()}
         for name, value in self.best_state_.items():
             value.copy_(state[name])
 

@@ -63,9 +63,11 @@ class LazyAdam(_RowWise, torch.optim.Adam):
 
     def _step_rows(self, parameter: nn.Parameter, rows: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
-        if not state:
-            state.update(step=0, exp_avg=torch.zeros_like(parameter), exp_avg_sq=torch.zeros_like(parameter))
-        n_steps = state["step"] = int(state["step"]) + 1  # a state that was loaded has it as a tensor
+        if not state:  # in the form that torch's own step gives it, which may take its turn with this one
+            state["step"] = torch.zeros((), device=parameter.device if group["fused"] else "cpu")
+            state |= {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+        state["step"] += 1
+        n_steps = int(state["step"])
         beta1, beta2 = group["betas"]
         correction1, correction2 = 1 - beta1**n_steps, 1 - beta2**n_steps
         mean = state["exp_avg"].index_select(0, rows).lerp_(gradient, 1 - beta1)

@@ -18,7 +18,7 @@ def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None
     """Return the raw output of the network in evaluation mode.
 
     Without histories the multilayer perceptron runs in float64, so that an output does not depend, beyond 1e-12 or so,
-    on the rows it shares a block with. With histories it is the activation unit that rounds, to 1e-7 or so.
+    on the rows it shares a block with. With histories it is the activation unit that rounds, to float32.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ class MinibatchAwareL2(Callback):
 
 
 def _distinct(ids: Tensor, n_ids: int) -> Tensor:
-    """Return each id once, ascending: faster than sorting, for as many ids as a dense gradient has."""
+    """Return each id once, ascending: what ``torch.unique`` does by sorting, faster where a pass over all ids is."""
     is_present = torch.zeros(n_ids, dtype=torch.bool, device=ids.device)
     return is_present.index_fill_(0, ids, True).nonzero().squeeze(1)
 

@@ -48,7 +48,7 @@ def keep_freed_memory() -> None:
 
     A step frees what the next one allocates again, and memory that comes fresh from the system costs a page fault for
     every 4 KiB: up to a fifth of the time of training. glibc adapts its thresholds to the largest block that was freed;
-    one of just under 32 MiB, never touched, is the largest it learns from. Other allocators don't mind.
+    one of just under 32 MiB, never touched, is the largest it learns from. Other allocators have no such threshold.
     """
     torch.empty(LARGEST_ADAPTIVE, dtype=torch.uint8)
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -65,10 +66,11 @@ def test_a_regressor_learns_with_it(make_regressor, clicks, table):
     assert roc_auc_score(clicks[1], model.predict(table)) > 0.7
 
 
-def test_l2_of_whole_tables_excludes_it(make_classifier, clicks, table):
-    model = make_classifier(embedding_regularization="l2", embedding_alpha=1e-4)
+@pytest.mark.parametrize("true", [True, np.True_])
+def test_l2_of_whole_tables_excludes_it(make_classifier, clicks, table, true):
+    model = make_classifier(embedding_regularization="l2", embedding_alpha=1e-4, sparse_embeddings=true)
     with pytest.raises(ValueError, match=r'embedding_regularization="l2".*sparse_embeddings'):
-        model.set_params(sparse_embeddings=True).fit(table, clicks[1])
+        model.fit(table, clicks[1])
 
     model.set_params(embedding_alpha=0.0).fit(table, clicks[1])  # which is none at all
 

@@ -22,6 +22,27 @@ def test_training_drops_the_share_and_keeps_the_mean():
     assert (out == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
 
 
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 5), (2, 0)])
+def test_any_shape_is_kept(shape):
+    assert seeded(0.5)(torch.ones(shape)).shape == shape
+
+
+@pytest.mark.parametrize(("p", "kept"), [(1e-9, 1.0), (1 - 1e-9, 0.0)])
+def test_a_share_near_the_ends_is_finite(p, kept):
+    out = seeded(p)(torch.ones(10_000))
+
+    assert out.isfinite().all()
+    assert (out != 0).double().mean().item() == pytest.approx(kept, abs=1e-3)
+
+
+def test_the_four_values_of_a_draw_are_independent():
+    dropped = (seeded(0.3)(torch.ones(100_000, 4)) == 0).double()
+
+    assert dropped.mean(0).tolist() == pytest.approx([0.3] * 4, abs=0.01)
+    correlations = torch.corrcoef(dropped.T)[~torch.eye(4, dtype=torch.bool)]
+    assert correlations.abs().max() < 0.02  # its standard deviation is 0.003
+
+
 def test_the_gradient_passes_where_the_value_does():
     x = torch.ones(50, requires_grad=True)
     out = seeded(0.5)(x)

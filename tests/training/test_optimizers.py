@@ -146,13 +146,29 @@ def test_without_momentum_sparse_gradients_train_the_same_network(table, optimiz
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-def test_with_momentum_they_train_another_one_on_the_same_first_step(table, optimizer):
+def test_with_momentum_they_train_another_one(table, optimizer):
     sparse = fitted(table, is_sparse=True, optimizer=optimizer)
     dense = fitted(table, is_sparse=False, optimizer=optimizer)
 
     assert any(not torch.allclose(sparse[name], dense[name]) for name in dense)
     absent = "embedding.tables.weights.0"  # the items; id 6 occurs in no row
     assert sparse[absent][6].equal(dense[absent][6])
+
+
+@pytest.mark.parametrize("is_fused", [False, True])
+def test_sparse_and_dense_gradients_of_one_table_may_take_turns(is_fused):
+    ours, oracle = random_parameters(1), random_parameters(1)
+    optimizers = LazyAdam(ours, lr=0.1, fused=is_fused), torch.optim.Adam(oracle, lr=0.1)
+    generator = torch.Generator().manual_seed(1)
+    for step in range(6):
+        rows, values = random_rows(6, generator)
+        gradient = gradient_of_rows(rows, values, (6, 3))
+        ours[0].grad = gradient if step % 2 else gradient.to_dense()
+        oracle[0].grad = gradient.to_dense()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    torch.testing.assert_close(ours[0], oracle[0], rtol=1e-10, atol=1e-10)
 
 
 def test_auto_takes_the_big_tables():
