@@ -1,4 +1,4 @@
-"""Who takes part in the contest of speed, what they have in common, and the two from here: the library and a loop by hand.
+"""Who takes part in the contest of speed, what they have in common, and two of them: the library and a loop by hand.
 
 The methods of a contestant are what a user has to write: ``encode`` a frame with list columns, ``build`` the model,
 train it for an ``epoch``, ``predict`` the probabilities of encoded rows. All do the same work as far as they can be

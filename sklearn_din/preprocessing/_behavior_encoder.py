@@ -16,6 +16,7 @@ from sklearn_din.preprocessing._encoding import Encoding
 from sklearn_din.preprocessing._input import frame_of
 from sklearn_din.preprocessing._raw_rows import RawRows
 from sklearn_din.preprocessing._table import EncodedTable
+from sklearn_din.utils._arrow import release_memory
 
 _SELECTION: list[Any] = [StrOptions({"auto"}), list, tuple, np.ndarray, callable]
 
@@ -148,6 +149,7 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
             If a parameter, a name or a value is not valid; the message names column and row.
         """
         self._learn(X, y)
+        release_memory()
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
@@ -170,7 +172,10 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
             The rows of ``X`` in order.
         """
         rows = self._learn(X, y)
-        return self._encoding.encode(rows)
+        table = self._encoding.encode(rows)
+        del rows
+        release_memory()
+        return table
 
     def transform(self, X: Any) -> EncodedTable:
         """Encode rows.
@@ -202,7 +207,10 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         frame = frame_of(self, X, reset=False).renamed(encoding.names)
         rows = RawRows(frame, encoding.roles, encoding.layout.max_length)
         encoding.warn_of_foreign_values(rows)
-        return encoding.encode(rows)
+        table = encoding.encode(rows)
+        del frame, rows
+        release_memory()
+        return table
 
     def inverse_transform(self, X: Any) -> Any:
         """Return the raw values of encoded rows.
