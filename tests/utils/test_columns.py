@@ -143,6 +143,19 @@ def test_the_form_of_an_array_does_not_matter(array):
     assert flat(read_column("c", array)) == [5, 3, 1]
 
 
+@pytest.mark.parametrize("dtype", ["i1", ">i8", "u8", "f2", ">f4", "O", "?"])
+@pytest.mark.parametrize("step", [1, 2, -1])
+def test_the_form_of_the_arrays_in_the_cells_does_not_matter(dtype, step):
+    long = np.array([0, 1, 1, 0, 1, 0], dtype=dtype)
+    long.setflags(write=False)
+    cells = pd.Series([long[::step], long[:0], long[1:3]])
+
+    expected = [long.tolist()[::step], [], long.tolist()[1:3]]
+    actual = lists(read_column("h", cells))
+    assert actual == expected
+    assert {type(value) for each in actual for value in each} == {type(value) for each in expected for value in each}
+
+
 def test_a_column_cut_to_the_newest_keeps_pieces_in_place():
     column = read_column("h", [["a", 1, True], [], [2, "b"], [None, "c", 3]])
 
