@@ -122,7 +122,7 @@ class ActivationUnit(nn.Module):
         Returns
         -------
         Tensor of shape (n_behaviors,)
-            Scores.
+            Scores; differentiable once.
         """
         check_width("candidate", candidate, self.candidate_dim)
         check_width("behaviors", behaviors, self.behavior_dim)
@@ -263,7 +263,7 @@ class AttentionPooling(nn.Module):
         Returns
         -------
         interest : Tensor of shape (batch_size, behavior_dim)
-            Weighted sums; zero where the history is empty.
+            Weighted sums; zero where the history is empty. Differentiable once.
         weights : Tensor of shape (n_behaviors,)
             One per behavior.
         """

@@ -84,6 +84,8 @@ class DIN(nn.Module):
     ValueError
         If the layout has no columns (with ``candidate_bias`` no candidate column), or a parameter is not one of the
         values above.
+    RuntimeError
+        If a gradient is to be differentiated again (``create_graph=True``): some gradients are made by hand.
 
     References
     ----------
