@@ -158,7 +158,7 @@ class ActivationUnit(nn.Module):
 
     def _in_blocks(self, behaviors: Tensor) -> bool:
         """Whether ``blocked_scores`` applies; a GPU has no use for it, and one behavior no statistics."""
-        has_one_mode = all(layer.training == self.training for layer in self.mlp.hidden)
+        has_one_mode = all(each.training == self.training for each in self.mlp.hidden.modules())
         if not (self.can_block and has_one_mode) or behaviors.is_cuda:
             return False
         return behaviors.shape[0] > 1 if self.training else not torch.is_grad_enabled()

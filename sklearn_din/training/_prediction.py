@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_din.nn import DIN
+from sklearn_din.nn import DIN, AttentionPooling
 from sklearn_din.training._batches import TensorTable, batches_in_order
 from sklearn_din.training._runtime import keep_freed_memory
 
@@ -17,8 +17,8 @@ BEHAVIORS_PER_BLOCK = 16_384  # about: what is kept of them for a block stays in
 def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None) -> Tensor:
     """Return the raw output of the network in evaluation mode.
 
-    Without histories the multilayer perceptron runs in float64, so that an output does not depend, beyond 1e-12 or so,
-    on the rows it shares a block with. With histories it is the activation unit that rounds, to float32.
+    Without activation units the multilayer perceptron runs in float64, so that an output does not depend, beyond 1e-12
+    or so, on the rows it shares a block with. An activation unit rounds to float32, and so does the rest then.
 
     Parameters
     ----------
@@ -36,7 +36,8 @@ def predict_raw(module: DIN, table: TensorTable, positions: Tensor | None = None
     """
     keep_freed_memory()
     module.eval()
-    head = module.mlp if table.layout.sequences else deepcopy(module.mlp).double()
+    has_units = any(isinstance(pooling, AttentionPooling) for pooling in module.poolings)
+    head = module.mlp if has_units else deepcopy(module.mlp).double()
     with torch.inference_mode():
         blocks = batches_in_order(table, _block(table), positions)
         dtype = head.output.weight.dtype

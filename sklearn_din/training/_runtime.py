@@ -50,7 +50,7 @@ def keep_freed_memory() -> None:
     every 4 KiB: up to a fifth of the time of training. glibc adapts its thresholds to the largest block that was freed;
     one of just under 32 MiB, never touched, is the largest it learns from. Other allocators have no such threshold.
     """
-    torch.empty(LARGEST_ADAPTIVE, dtype=torch.uint8)
+    torch.empty(LARGEST_ADAPTIVE, dtype=torch.uint8, device="cpu")
 
 
 @dataclass

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sklearn_din.nn import DIN, ActivationUnit
+from sklearn_din.nn import ActivationUnit, Dice
 from sklearn_din.nn._blocked_scores import DiceLayer, Moments, blocked_scores, blocked_scores_of
+from sklearn_din.nn._layers import BatchNormalization
 
 EPS = 1e-8
 OFFSETS = torch.tensor([0, 3, 3, 4, 30, 41])  # the second history is empty
@@ -143,10 +144,12 @@ def test_in_inference_a_gradient_is_still_to_be_had(randomize):
     assert behaviors.grad.abs().sum() > 0
 
 
-def test_statistics_that_are_frozen_in_training_stay(randomize):
+@pytest.mark.parametrize("frozen_type", [Dice, BatchNormalization])
+def test_statistics_that_are_frozen_in_training_stay(randomize, frozen_type):
     unit = randomize(ActivationUnit(3, 4, (5, 2))).train()
-    for layer in unit.mlp.hidden:
-        layer.eval()
+    for module in unit.modules():
+        if isinstance(module, frozen_type):
+            module.eval()
     before = [buffer.clone() for buffer in unit.buffers()]
     behaviors = torch.randn(41, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     arguments = torch.ones(5, 3, dtype=torch.float64), behaviors, OFFSETS
@@ -154,12 +157,3 @@ def test_statistics_that_are_frozen_in_training_stay(randomize):
     frozen = unit(*arguments)
     assert all(map(torch.equal, unit.buffers(), before))
     torch.testing.assert_close(frozen, unit.eval()(*arguments))
-
-
-@pytest.mark.parametrize("is_in_training", [True, False])
-def test_a_gradient_of_the_gradient_is_refused(layout, batch, is_in_training):
-    network = DIN(layout).train(is_in_training)
-    loss = network(batch).sum()
-
-    with pytest.raises(RuntimeError, match="differentiated once"):
-        torch.autograd.grad(loss, list(network.parameters()), create_graph=True, allow_unused=True)

@@ -40,6 +40,16 @@ def test_blocks_change_nothing(table, monkeypatch):
     assert_allclose(predict_attention(module, tensors)["hist_item"], weights["hist_item"], rtol=1e-6)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_without_attention_a_row_does_not_depend_on_the_rows_beside_it(table, pooling):
+    module, tensors = DIN(table.layout, pooling=pooling, embedding_init_std=1.0), TensorTable(table, CPU)
+    module.reset_parameters(torch.Generator().manual_seed(0))
+    alone = [predict_raw(module, tensors, torch.tensor([row])) for row in range(4)]
+
+    assert_allclose(torch.cat(alone).numpy(), predict_raw(module, tensors).numpy(), rtol=1e-12)
+    assert next(module.parameters()).dtype == torch.float32
+
+
 def test_long_histories_make_smaller_blocks(table):
     tensors = TensorTable(table, CPU)
     assert _prediction._block(tensors) == 4096
