@@ -153,7 +153,9 @@ def test_the_form_of_the_arrays_in_the_cells_does_not_matter(dtype, step):
     expected = [long.tolist()[::step], [], long.tolist()[1:3]]
     actual = lists(read_column("h", cells))
     assert actual == expected
-    assert {type(value) for each in actual for value in each} == {type(value) for each in expected for value in each}
+    # By kind: a half float of Arrow 18 comes as one of NumPy.
+    kinds = [{np.asarray(value).dtype.kind for each in found for value in each} for found in (actual, expected)]
+    assert kinds[0] == kinds[1]
 
 
 def test_a_column_cut_to_the_newest_keeps_pieces_in_place():
