@@ -7,7 +7,7 @@ PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-lowest test-slow lint format docs clean
+.PHONY: help demo test test-lowest test-slow test-nightly lint format docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -20,6 +20,9 @@ test: $(VENV)/.test ## Run the tests and doctests, with coverage
 
 test-slow: $(VENV)/.test ## Run the tests that take minutes
 	@$(BIN)/python -m pytest -q -m slow tests
+
+test-nightly: $(VENV)/.test ## Run the fuzz tests with many random examples
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m nightly tests
 
 test-lowest: $(LOWEST)/.ready ## Run the tests with the lowest versions that pyproject.toml allows
 	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -n 2

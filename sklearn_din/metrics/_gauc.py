@@ -144,7 +144,7 @@ def _is_positive(y_true: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _scores(y_score: ArrayLike) -> NDArray[Any]:
-    score = _finite(np.asarray(y_score), "y_score", "the scores of the positive class, such as predict_proba(X)[:, 1]")
+    score = _finite(y_score, "y_score", "the scores of the positive class, such as predict_proba(X)[:, 1]")
     if not len(score):
         msg = "GAUC needs rows to rank: y_score has none. Give rows of both classes for at least one user."
         raise ValueError(msg)
@@ -152,7 +152,7 @@ def _scores(y_score: ArrayLike) -> NDArray[Any]:
 
 
 def _weights(sample_weight: ArrayLike) -> NDArray[np.float64]:
-    weight = _finite(np.asarray(sample_weight), "sample_weight", "one weight per row")
+    weight = _finite(sample_weight, "sample_weight", "one weight per row")
     if (weight < 0).any():
         row = int(np.argmax(weight < 0))
         msg = f"sample_weight must not be negative: row {row} has {weight[row]}. Give weights from 0 up."
@@ -160,13 +160,25 @@ def _weights(sample_weight: ArrayLike) -> NDArray[np.float64]:
     return weight.astype(np.float64, copy=False)
 
 
-def _finite(values: NDArray[Any], name: str, meaning: str) -> NDArray[Any]:
+def _finite(given: ArrayLike, name: str, meaning: str) -> NDArray[Any]:
+    is_masked = np.ma.getmaskarray(given) if isinstance(given, np.ma.MaskedArray) else False
+    try:
+        values = np.asarray(given)
+        numbers: NDArray[Any] = check_array(
+            values, ensure_2d=False, ensure_all_finite=False, ensure_min_samples=0, allow_nd=True, input_name=name
+        )
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        msg = f"{name} must be numbers: {error}. Give {meaning}."
+        raise kind(msg) from error
     if values.ndim != 1:
         msg = f"{name} must be 1-D: got shape {values.shape}. Give {meaning}."
         raise ValueError(msg)
-    numbers: NDArray[Any] = check_array(
-        values, ensure_2d=False, ensure_all_finite=False, ensure_min_samples=0, input_name=name
-    )
+    if numbers.dtype.kind not in "biuf":
+        msg = f"{name} must be numbers: got {numbers.dtype}. Give {meaning}."
+        raise TypeError(msg)
+    if np.any(is_masked):
+        numbers = np.where(is_masked, np.nan, numbers)
     is_finite = np.isfinite(numbers)
     if not is_finite.all():
         row = int(np.argmin(is_finite))
@@ -186,6 +198,9 @@ def _positions(values: ArrayLike, name: str) -> tuple[NDArray[np.int64], int]:
     except (pa.ArrowException, OverflowError) as error:
         msg = f"{name} must be a 1-D array of values of one type: {error}. Give one integer or string per row."
         raise TypeError(msg) from error
+    except ValueError as error:
+        msg = f"{name} cannot be read: {error}. Remove the lone surrogates, or use integers."
+        raise ValueError(msg) from error
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
         msg = f"{name} must not be missing: row {row} has {column[row]}. Leave such rows out."
@@ -199,8 +214,11 @@ def _arrow_column(values: ArrayLike) -> Any:
     """Return the values as one Arrow array, NaN as null, categoricals decoded."""
     column = arrow_array(values)
     if pa.types.is_floating(column.type):
+        if pa.types.is_float16(column.type):  # of which Arrow compares none
+            column = column.cast(pa.float32())
         column = pc.add(pc.if_else(pc.is_nan(column), None, column), 0.0)  # -0.0 is the same value as 0.0
-    return column
+    views = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}  # which it does not sort
+    return column.cast(views[column.type]) if column.type in views else column
 
 
 def _areas(

@@ -1,13 +1,11 @@
-"""Columns of any frame as Arrow arrays that compare exactly with those of other frames."""
+"""Columns of any frame as Arrow arrays, checked."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from sklearn_din.utils._arrow import arrow_array
 from sklearn_din.utils._pieces import shown
@@ -47,7 +45,7 @@ def read_columns(frame: Any, role: str, keys: Sequence[str], others: Sequence[st
         raise ValueError(msg)
     table = frame if isinstance(frame, Mapping) else nw.from_native(frame, eager_only=True)
     columns = {name: _arrow(table[name], role, name) for name in names}
-    check_lengths({name: len(column) for name, column in columns.items()}, role)
+    check_lengths(columns, role)
     for name in keys:
         _check_present(table[name], columns[name], role, name)
     return columns
@@ -85,23 +83,34 @@ def column_names(frame: Any, role: str) -> list[str]:
     return table.columns
 
 
-def check_lengths(lengths: Mapping[str, int], role: str) -> None:
+def check_lengths(columns: Mapping[str, Any], role: str) -> None:
     """Check that columns are equally long.
 
     Parameters
     ----------
-    lengths : mapping of str to int
-        By name of the column.
+    columns : mapping of str to columns
+        By name.
     role : str
         What the frame is called in messages.
 
     Raises
     ------
+    TypeError
+        If one is no list or array.
     ValueError
         If two differ.
     """
+    for name, column in columns.items():
+        is_other = isinstance(column, str | bytes | Mapping | Set) or getattr(column, "ndim", 1) == 0
+        if is_other or not hasattr(column, "__len__"):
+            msg = (
+                f"Column {name!r} of {role} must be a list or an array: it is a {type(column).__name__}. "
+                "Give one value per row."
+            )
+            raise TypeError(msg)
+    lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        msg = f"The columns of {role} must have the same length: they have {dict(lengths)}. Give one value per row."
+        msg = f"The columns of {role} must have the same length: they have {lengths}. Give one value per row."
         raise ValueError(msg)
 
 
@@ -131,106 +140,6 @@ def check_new(frame: Any, role: str, names: Sequence[str], advice: str) -> None:
             raise ValueError(msg)
 
 
-def codes_of(columns: Mapping[str, Any], name: str, what: str) -> list[NDArray[np.int64]]:
-    """Give equal values in all columns equal numbers, from 0 up in the order in which the values first occur.
-
-    Parameters
-    ----------
-    columns : mapping of str to pyarrow.Array of shape (n_samples,)
-        By the frame each is from, for messages; without missing values.
-    name : str
-        Of the column.
-    what : str
-        What a value is, for messages.
-
-    Returns
-    -------
-    list of ndarray of shape (n_samples,), int64
-        For each column.
-
-    Raises
-    ------
-    TypeError
-        If columns are of different kinds, or hold lists.
-    """
-    arrays = alike(columns, name)
-    values = pa.concat_arrays(arrays)
-    if pa.types.is_nested(values.type):
-        msg = f"Column {name!r} must hold one {what} per row: it holds {values.type}. Split it into columns."
-        raise TypeError(msg)
-    if pa.types.is_floating(values.type):
-        values = pc.add(values, 0.0)  # -0.0 is the same value as 0.0
-    codes = values.dictionary_encode().indices.to_numpy().astype(np.int64)
-    return np.split(codes, np.cumsum([len(array) for array in arrays])[:-1])
-
-
-def alike(columns: Mapping[str, Any], name: str, *, is_time: bool = False) -> list[Any]:
-    """Return columns in types whose values compare exactly.
-
-    Parameters
-    ----------
-    columns : mapping of str to pyarrow.Array
-        By the frame each is from, for messages. A column without values takes the type of the others.
-    name : str
-        Of the column.
-    is_time : bool, default=False
-        Whether integers compare with floats, and dates and timestamps with each other.
-
-    Returns
-    -------
-    list of pyarrow.Array
-        In the order given. Dates and timestamps keep their types.
-
-    Raises
-    ------
-    TypeError
-        If the columns are of different kinds.
-    ValueError
-        If a value has no equal in the common type.
-    """
-    kinds = {role: column.type for role, column in columns.items() if len(column)}
-    if not kinds:
-        kinds = {role: column.type for role, column in list(columns.items())[:1]}
-    first = next(iter(kinds))
-    for role in kinds:
-        if not _is_comparable(kinds[first], kinds[role], is_time=is_time):
-            _raise_unlike(columns, name, first, role)
-    common = _common_type(set(kinds.values()), is_time=is_time)
-    filled = [column if len(column) else pa.nulls(0, common or kinds[first]) for column in columns.values()]
-    try:
-        return filled if common is None else [column.cast(common) for column in filled]
-    except pa.ArrowInvalid as error:
-        roles = " and ".join(columns)
-        msg = f"Column {name!r} does not compare exactly between {roles}: {error}. Give all the same type."
-        raise ValueError(msg) from error
-
-
-def places_in(
-    ordered: NDArray[np.int64], values: NDArray[np.int64], side: Literal["left", "right"] = "left"
-) -> NDArray[np.int64]:
-    """Return where values would stand among others, as ``np.searchsorted`` does, in a fraction of its time.
-
-    Parameters
-    ----------
-    ordered : ndarray of shape (n_ordered,), int64
-        In ascending order.
-    values : ndarray of any shape, int64
-        In any order.
-    side : {"left", "right"}, default="left"
-        Before or behind equal ones.
-
-    Returns
-    -------
-    ndarray of the shape of values, int64
-        From 0 to ``n_ordered``.
-    """
-    # One after another in order the values need near parts of memory, one after another in any order far ones.
-    order = np.argsort(values, axis=None)
-    places = np.empty(values.size, dtype=np.int64)
-    places[order] = np.searchsorted(ordered, values.ravel()[order], side=side)
-    return places.reshape(values.shape)
-
-
 def _arrow(values: Any, role: str, name: str) -> Any:
     """Return a column as one Arrow array: categoricals decoded, texts and bytes with 64-bit offsets."""
     try:
@@ -238,6 +147,12 @@ def _arrow(values: Any, role: str, name: str) -> Any:
     except (pa.ArrowException, OverflowError, TypeError) as error:
         msg = f"Column {name!r} of {role} must hold values of one type: {error}. Convert it, for example to strings."
         raise TypeError(msg) from error
+    except ValueError as error:
+        msg = (
+            f"Column {name!r} of {role} cannot be read: {error}. "
+            "Remove the lone surrogates, for example with .encode('utf-8', 'replace').decode()."
+        )
+        raise ValueError(msg) from error
     types = pa.types
     # Many copies of a text exceed 32-bit offsets.
     if types.is_string(column.type) or types.is_string_view(column.type):
@@ -248,6 +163,8 @@ def _arrow(values: Any, role: str, name: str) -> Any:
 
 
 def _check_present(values: Any, column: Any, role: str, name: str) -> None:
+    if pa.types.is_float16(column.type):  # of which pyarrow 18 finds no NaN
+        column = column.cast(pa.float32())
     is_missing = column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     if is_missing.any():
         row = int(np.argmax(is_missing))
@@ -258,34 +175,3 @@ def _check_present(values: Any, column: Any, role: str, name: str) -> None:
             "Leave such rows out first."
         )
         raise ValueError(msg)
-
-
-def _is_comparable(one: Any, other: Any, *, is_time: bool) -> bool:
-    types = pa.types
-    kinds = (one, other)
-    if one == other or all(map(types.is_integer, kinds)) or all(map(types.is_floating, kinds)):
-        return True
-    if not is_time:
-        return False
-    is_number = all(types.is_integer(kind) or types.is_floating(kind) for kind in kinds)
-    is_zoned = all(types.is_timestamp(kind) and kind.tz for kind in kinds)
-    return is_number or is_zoned or all(map(_is_naive, kinds))
-
-
-def _is_naive(kind: Any) -> bool:
-    return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None))
-
-
-def _common_type(kinds: set[Any], *, is_time: bool) -> Any:
-    """Return the type of numbers of several types; None where no column need be cast."""
-    if len(kinds) == 1 or any(pa.types.is_date(kind) or pa.types.is_timestamp(kind) for kind in kinds):
-        return None
-    if all(map(pa.types.is_integer, kinds)):
-        return pa.decimal128(20) if pa.uint64() in kinds and not is_time else pa.int64()
-    return pa.float64()
-
-
-def _raise_unlike(columns: Mapping[str, Any], name: str, first: str, other: str) -> None:
-    given = [f"{role} {columns[role].type} (row 0: {shown(columns[role][0].as_py())})" for role in (first, other)]
-    msg = f"Column {name!r} must be of one kind in {first} and {other}: {', '.join(given)}. Convert one of them."
-    raise TypeError(msg)

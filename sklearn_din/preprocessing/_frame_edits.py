@@ -39,11 +39,11 @@ def take_rows(frame: Any, role: str, rows: NDArray[np.int64]) -> Any:
 
     Raises
     ------
-    ValueError
-        If the columns of a dict differ in length.
+    TypeError, ValueError
+        If the columns of a dict are no columns, or differ in length.
     """
     if isinstance(frame, Mapping):
-        check_lengths({name: len(column) for name, column in frame.items()}, role)
+        check_lengths(frame, role)
         return {name: _take(column, rows) for name, column in frame.items()}
     table = nw.from_native(frame, eager_only=True)
     if table.implementation.is_pyarrow():
@@ -143,6 +143,12 @@ def _as_categorical(column: Any, old: Any) -> Any:
     """Return a pandas categorical; it is not ordered any more if a category had to be added."""
     import pandas as pd
 
+    if isinstance(column.type, pa.BaseExtensionType):  # such as intervals, which Arrow does not look up
+        values = column.to_pandas()
+        categories = old.cat.categories
+        added = pd.Index(values.dropna().unique()).difference(categories)
+        dtype = pd.CategoricalDtype(categories.append(added), ordered=False) if len(added) else old.dtype
+        return pd.Series(pd.Categorical(values, dtype=dtype), index=old.index, name=old.name)
     known = arrow_array(old.cat.categories.to_series()).cast(column.type)
     found = column.unique().drop_null()
     added = found.filter(pc.invert(pc.is_in(found, value_set=known)))
@@ -157,6 +163,10 @@ def _as_polars(series: Any, old: Any) -> Any:
     if old is None:
         return series
     dtype = nw.from_native(old, series_only=True).dtype
+    if dtype == nw.Object:
+        import polars as pl
+
+        return nw.from_native(pl.Series(series.name, series.to_list(), dtype=pl.Object), series_only=True)
     if isinstance(dtype, nw.Enum):
         found = series.unique().drop_nulls()
         dtype = nw.Enum([*dtype.categories, *found.filter(~found.is_in(dtype.categories)).sort().to_list()])

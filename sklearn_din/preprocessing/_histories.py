@@ -1,6 +1,6 @@
 """From an event log to rows with histories: each row sees the earlier events of its user, and no others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -9,7 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from sklearn_din.preprocessing._event_frames import alike, check_new, codes_of, places_in, read_columns
+from sklearn_din.preprocessing._event_codes import alike, codes_of, places_in
+from sklearn_din.preprocessing._event_frames import check_lengths, check_new, read_columns
 from sklearn_din.preprocessing._frame_edits import with_columns
 from sklearn_din.utils._pieces import shown
 from sklearn_din.utils._ragged import offsets_of, ranges
@@ -92,6 +93,8 @@ def build_histories(
     log = read_columns(events, "events", [user, time], behaviors)
     rows = log if targets is None else read_columns(targets, "targets", [user, time])
     frame, role = (events, "events") if targets is None else (targets, "targets")
+    if isinstance(frame, Mapping):
+        check_lengths(frame, role)
     check_new(frame, role, [prefix + name for name in behaviors], "Drop it, or choose another prefix.")
 
     users = codes_of({"events": log[user], "targets": rows[user]}, user, "user")
@@ -115,7 +118,11 @@ def _check_parameters(given: dict[str, Any]) -> None:
         msg = f"behaviors must be a list of columns: got the string {behaviors!r}. Give [{behaviors!r}]."
         raise TypeError(msg)
     validate_parameter_constraints(_CONSTRAINTS, given, caller_name="build_histories")
-    if len(behaviors) == 0 or not all(isinstance(name, str) for name in behaviors):
+    if (
+        getattr(behaviors, "ndim", 1) != 1
+        or len(behaviors) == 0
+        or not all(isinstance(name, str) for name in behaviors)
+    ):
         msg = f"behaviors must name at least one column: got {behaviors!r}. Give a list such as ['item']."
         raise ValueError(msg)
 
@@ -144,15 +151,16 @@ def _digits(column: Any, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     second = np.zeros(len(column), dtype=np.int64)
     if types.is_integer(kind) or types.is_floating(kind):
         return column.to_numpy(), second
-    if types.is_date(kind):
-        return column.cast(pa.date32()).cast(pa.int32()).to_numpy(), second
-    if types.is_timestamp(kind):
-        day, rest = np.divmod(column.cast(pa.int64()).to_numpy(), _DAY[kind.unit])
-        return day, rest * (_DAY["ns"] // _DAY[kind.unit])
+    if types.is_date32(kind):
+        return column.cast(pa.int32()).to_numpy(), second
+    if types.is_date64(kind) or types.is_timestamp(kind):
+        unit = "ms" if types.is_date64(kind) else kind.unit
+        day, rest = np.divmod(column.cast(pa.int64()).to_numpy(), _DAY[unit])
+        return day, rest * (_DAY["ns"] // _DAY[unit])
     if len(column) == 0:
         return second, second
     msg = (
-        f"Column {name!r} must hold numbers, dates or timestamps: row 0 has {shown(column[0].as_py())} ({kind}). "
+        f"Column {name!r} must hold numbers, dates or timestamps: row 0 has {shown(column[0])} ({kind}). "
         "Parse it first, for example with pandas.to_datetime."
     )
     raise TypeError(msg)

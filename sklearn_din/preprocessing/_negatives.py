@@ -9,7 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
-from sklearn_din.preprocessing._event_frames import check_new, codes_of, column_names, places_in, read_columns
+from sklearn_din.preprocessing._event_codes import codes_of, places_in
+from sklearn_din.preprocessing._event_frames import check_new, column_names, read_columns
 from sklearn_din.preprocessing._frame_edits import take_rows, with_columns
 from sklearn_din.utils._pieces import shown
 from sklearn_din.utils._ragged import offsets_of
@@ -149,7 +150,15 @@ def _shared_columns(positives: Any, items: Any, user: str, item: str) -> list[st
             "not clear. Drop or rename that of items."
         )
         raise ValueError(msg)
-    return [name for name in column_names(positives, "positives") if name in described and name != item]
+    shared: list[Any] = [name for name in column_names(positives, "positives") if name in described and name != item]
+    for name in shared:
+        if not isinstance(name, str):
+            msg = (
+                f"Names of columns must be strings: positives and items both have {name!r}, which is of type "
+                f"{type(name).__name__}. Rename it."
+            )
+            raise TypeError(msg)
+    return shared
 
 
 def _check_rows(columns: Mapping[str, Any]) -> None:
@@ -168,7 +177,7 @@ def _positions_in(catalogue: Any, columns: dict[str, Any], name: str) -> list[ND
         earlier = int(np.argmax(order == order[row]))
         msg = (
             f"Column {name!r} of items must have each item once: rows {earlier} and {row} both have "
-            f"{shown(catalogue[row].as_py())}. Drop one of them."
+            f"{shown(catalogue[row])}. Drop one of them."
         )
         raise ValueError(msg)
     is_absent = positions[0] >= len(order)
@@ -176,7 +185,7 @@ def _positions_in(catalogue: Any, columns: dict[str, Any], name: str) -> list[ND
         row = int(np.argmax(is_absent))
         msg = (
             f"Column {name!r} of positives must hold items that are in items: row {row} has "
-            f"{shown(columns['positives'][row].as_py())}, which is not. Add it to items, or leave the row out."
+            f"{shown(columns['positives'][row])}, which is not. Add it to items, or leave the row out."
         )
         raise ValueError(msg)
     return positions
@@ -201,7 +210,7 @@ def _check_left(left: NDArray[np.int64], users: Any, name: str, what: str) -> No
     if not left.all():
         row = int(np.argmin(left))
         msg = (
-            f"User {shown(users[row].as_py())} of column {name!r} (row {row} of positives) has every item {what}: "
+            f"User {shown(users[row])} of column {name!r} (row {row} of positives) has every item {what}: "
             "there is no negative to draw. Leave the rows of this user out, or give more items."
         )
         raise ValueError(msg)
@@ -265,7 +274,7 @@ def _join(own: Any, other: Any, name: str) -> Any:
     if not is_empty and not pa.types.is_null(other.type) and _family(own.type) != _family(other.type):
         msg = (
             f"Column {name!r} must be of one kind in positives and items: positives {own.type} (row 0: "
-            f"{shown(own[0].as_py())}), items {other.type} (row 0: {shown(other[0].as_py())}). Convert one of them."
+            f"{shown(own[0])}), items {other.type} (row 0: {shown(other[0])}). Convert one of them."
         )
         raise TypeError(msg)
     try:

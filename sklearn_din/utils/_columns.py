@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sklearn_din.utils._arrow import arrow_array
 from sklearn_din.utils._objects import kind_of, pieces_of_numpy, pieces_of_objects, types_of
 from sklearn_din.utils._pieces import Piece, pieces_of_arrow, raise_unusable, row_of, shown
 from sklearn_din.utils._ragged import Ragged, offsets_of
@@ -140,8 +141,13 @@ def read_column(name: str, data: Any) -> Column:
     """
     if nw.dependencies.is_into_series(data) and not isinstance(data, pa.ChunkedArray):
         data = _data_of_series(name, data)
+    if isinstance(data, np.ma.MaskedArray) and data.ndim == 1:
+        is_number = data.dtype.kind in "biuf" and data.dtype.itemsize <= 8
+        data = arrow_array(data) if is_number else data.tolist()
     if isinstance(data, pa.ChunkedArray):
         data = data.combine_chunks()
+    if isinstance(data, pa.RunEndEncodedArray):
+        data = pc.run_end_decode(data)
     if isinstance(data, pa.Array):
         return _read_arrow(name, data)
     if isinstance(data, np.ndarray) and data.ndim == 1 and data.dtype.kind != "O":
@@ -241,6 +247,8 @@ def _joined(arrays: list[Any]) -> NDArray[Any] | None:
 
 
 def _as_array(history: Any) -> NDArray[Any]:
+    if isinstance(history, np.ma.MaskedArray):
+        history = history.tolist()
     if isinstance(history, list | tuple):
         return np.fromiter(history, dtype=object, count=len(history))
     return np.asarray(history)

@@ -1,6 +1,6 @@
 """Values in NumPy arrays and lists of Python objects as pieces, one for each type."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import compress, groupby
 from types import NoneType
 from typing import Any
@@ -92,12 +92,12 @@ def pieces_of_objects(name: str, values: list[Any], offsets: Offsets = None) -> 
     return tuple(pieces)
 
 
-def types_of(values: list[Any]) -> set[type]:
+def types_of(values: Sequence[Any]) -> set[type]:
     """Return the types of Python objects.
 
     Parameters
     ----------
-    values : list of object
+    values : sequence of object
         Any.
 
     Returns

@@ -1,6 +1,7 @@
 """Flat values of one column as Arrow arrays, one for each type, whatever container they came in."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
@@ -92,7 +93,7 @@ def pieces_of_arrow(name: str, values: pa.Array, offsets: Offsets = None) -> tup
     valid = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
     if len(valid) == 0:
         return ()
-    return raise_unusable(name, row_of(offsets, valid[0]), values[int(valid[0])].as_py(), str(kind))
+    return raise_unusable(name, row_of(offsets, valid[0]), values[int(valid[0])], str(kind))
 
 
 def row_of(offsets: Offsets, position: int) -> int:
@@ -119,14 +120,20 @@ def shown(value: object) -> str:
     Parameters
     ----------
     value : object
-        A NumPy scalar is shown as the Python number.
+        A scalar of NumPy or Arrow is shown as the Python value.
 
     Returns
     -------
     str
         On one line.
     """
-    text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, pa.Scalar):
+        # Times that Python has no type for: beyond the year 9999, or of a zone that it does not know.
+        with suppress(OverflowError, ValueError):
+            value = value.as_py()
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
