@@ -243,14 +243,6 @@ def test_a_pickle_predicts_the_same(model, clicks):
     assert_array_equal(copy.predict_proba(clicks[0]), model.predict_proba(clicks[0]))
 
 
-def test_unseen_ids_and_empty_histories_give_finite_probabilities(model, clicks):
-    model.fit(*clicks)
-    X = clicks[0][:4].assign(item=[-5, 10**12, 3, 4], hist_item=[[], [10**9], [-1, 2], []])
-    X["hist_category"] = [[], [10**9], [1, -2], []]
-
-    assert np.isfinite(model.predict_proba(X)).all()
-
-
 def test_two_unseen_items_are_the_same_to_the_model(model, clicks):
     model.fit(*clicks)
     X = clicks[0][:1]

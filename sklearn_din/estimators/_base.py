@@ -7,13 +7,16 @@ from abc import ABCMeta, abstractmethod
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
+from sklearn.metrics import get_scorer
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_din.estimators._examples import Examples
 from sklearn_din.estimators._input import as_table
-from sklearn_din.estimators._network import architecture_of, make_module
+from sklearn_din.estimators._network import architecture_of, load_module, make_module
 from sklearn_din.estimators._parameters import DINParameters, training_length
 from sklearn_din.estimators._validation import make_validator
+from sklearn_din.estimators._weights import check_some_weight, check_weight, relative
+from sklearn_din.layout import FeatureLayout
 from sklearn_din.training import (
     Evaluation,
     LinearDecay,
@@ -29,6 +32,7 @@ from sklearn_din.training import (
     resolve_device,
     sparse_tables,
     threads,
+    warn_of_forks,
 )
 
 VALIDATION = ("X_val", "y_val", "sample_weight_val")
@@ -38,16 +42,16 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
     """An estimator that owns a skorch net; a subclass says what its target is."""
 
     @abstractmethod
-    def _validate_target(self, y):
-        """Return ``y`` as a 1-D array, or raise."""
+    def _validate_target(self, y, name):
+        """Return ``y`` as a 1-D array, or raise; ``name`` is what the user calls it."""
 
     @abstractmethod
     def _learn_target(self, y, sample_weight, *, is_first):
         """Learn what the target is from the training rows (its classes, or its scale), or check it (warm start)."""
 
     @abstractmethod
-    def _encode_target(self, y):
-        """Return the target as the loss wants it."""
+    def _encode_target(self, y, positions, name):
+        """Return the target as the loss wants it; only the rows at ``positions`` must make sense."""
 
     @abstractmethod
     def _prior(self, examples):
@@ -70,27 +74,37 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
     def __sklearn_is_fitted__(self):
         return "net_" in self.__dict__
 
+    def __sklearn_clone__(self):
+        warn_of_forks()  # every tool that fits in parallel clones first
+        return super().__sklearn_clone__()
+
     def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
         previous = self.module_ if self.warm_start and self.__sklearn_is_fitted__() else None
         before = dict(self.__dict__)
         self.__dict__.pop("net_", None)  # what is interrupted from here on is unfitted
         try:
-            examples, given = self._check_all(previous, (X, y, sample_weight), (X_val, y_val, sample_weight_val))
-        except Exception:
-            if previous is not None:  # its weights are not lost for a mistake in the arguments
-                self.__dict__.update(before)
+            module, examples, given = self._check_all(
+                previous, (X, y, sample_weight), (X_val, y_val, sample_weight_val)
+            )
+        except BaseException:  # the last fit is not lost for a mistake in the arguments, or Ctrl-C before training
+            self.__dict__ = before
             raise
+        del before
         random = make_random_source(self.random_state, self.device_)
         valid = given
         if valid is None and self.early_stopping:
             examples, valid = examples.split(self.validation_fraction, random.split)
         with threads(self.n_threads):
-            module = previous or self._new_module(examples, random)
+            if previous is None:
+                self._initialize(module, examples, random)
             self._train(module.to(self.device_), examples, valid, random)
         return self
 
     def _check_all(self, previous, training, validation):
-        """Return the training rows, and those given for validation or None, or raise before anything is trained."""
+        """Return the network, the training rows, and those given for validation or None.
+
+        Raises before anything is trained.
+        """
         X_val, y_val, weight_val = validation
         if (X_val is None) != (y_val is None) or (X_val is None and weight_val is not None):
             given = [name for name, part in zip(VALIDATION, validation, strict=True) if part is not None]
@@ -103,6 +117,8 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
                 'is to avoid. Set sparse_embeddings to "auto", or embedding_regularization to "minibatch_aware".'
             )
             raise ValueError(msg)
+        if self.scoring != "loss":
+            get_scorer(self.scoring)
         architecture = architecture_of(self)
         self.device_ = resolve_device(self.device)
         table = as_table(self, training[0], reset=True)
@@ -111,11 +127,13 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         self.layout_, self._architecture = table.layout, architecture
         y, sample_weight = self._check_rows(*training, name="y")
         self._learn_target(y, sample_weight, is_first=previous is None)
-        examples = self._examples(table, y, sample_weight)
+        module = make_module(table.layout, self._n_outputs, architecture) if previous is None else previous
+        examples = self._examples(table, y, sample_weight, name="y")
         if X_val is None:
-            return examples, None
-        table_val = as_table(self, X_val, reset=False)
-        return examples, self._examples(table_val, *self._check_rows(*validation, name="y_val"))
+            return module, examples, None
+        table_val = as_table(self, X_val, reset=False, name="X_val")
+        y_val, weight_val = self._check_rows(*validation, name="y_val")
+        return module, examples, self._examples(table_val, y_val, weight_val, name="y_val")
 
     def _check_same_network(self, previous, layout, architecture):
         """Raise where warm_start can't go on with the network of the last fit."""
@@ -136,31 +154,28 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             msg = f"{type(self).__name__} requires y to be passed, but the target {name} is None"
             raise ValueError(msg)
         check_consistent_length(X, y)
-        y = self._validate_target(y)
+        y = self._validate_target(y, name)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            _check_some_weight(sample_weight)
+            sample_weight = check_weight(sample_weight, y, "sample_weight" + name.removeprefix("y"))
         return y, sample_weight
 
-    def _examples(self, table, y, sample_weight):
+    def _examples(self, table, y, sample_weight, *, name):
         """Rows with their target and weight; a weight of 0 is an absent row."""
-        weight = self._class_weighted(y, sample_weight)
+        weight = self._class_weighted(y, None if sample_weight is None else relative(sample_weight))
         if weight is not None:
-            _check_some_weight(weight)
+            check_some_weight(weight)
         positions = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
-        return Examples(table, self._encode_target(y), y, sample_weight, weight, positions)
+        return Examples(table, self._encode_target(y, positions, name), y, sample_weight, weight, positions)
 
-    def _class_weighted(self, y, sample_weight):
+    def _class_weighted(self, y, weight):
         """Weights of the rows after ``class_weight``, which a classifier has."""
-        return sample_weight
+        return weight
 
-    def _new_module(self, examples, random):
-        """Draw an untrained network from a private generator; its output is the prior."""
-        module = make_module(self.layout_, self._n_outputs, self._architecture)
+    def _initialize(self, module, examples, random):
+        """Draw the weights of a network from a private generator; its output is the prior."""
         module.reset_parameters(random.initialization)
         with torch.no_grad():
             module.mlp.output.bias.copy_(torch.as_tensor(self._prior(examples)))
-        return module
 
     def _train(self, module, examples, valid, random):
         rows = examples.to_rows(TensorTable(examples.table, self.device_))
@@ -225,7 +240,7 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         if evaluation.diverged_:
             what = "the best weights before it are kept" if evaluation.best_ else "nothing was learnt"
             msg = (
-                f"Training diverged: the loss or a weight is no longer finite, and {what}. "
+                f"Training diverged: the loss, a weight or a prediction is no longer finite, and {what}. "
                 f"learning_rate was {self.learning_rate}: lower it, and check the scale of numeric columns."
             )
             if evaluation.best_ is None:
@@ -245,31 +260,36 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         check_is_fitted(self)
         table = as_table(self, X, reset=False)
         with threads(self.n_threads):
-            return predict_raw(self.module_, TensorTable(table, self.device_)).numpy()
+            raw = predict_raw(self.module_, TensorTable(table, self.device_)).numpy()
+        is_bad = ~np.isfinite(raw)
+        if is_bad.any():
+            row = int(np.argmax(is_bad.reshape(len(raw), -1).any(axis=1)))
+            msg = (
+                f"The prediction for row {row} is not finite: its numbers are too large for this network. "
+                "Scale or clip the numeric columns of X as in fit."
+            )
+            raise ValueError(msg)
+        return raw
 
     def __getstate__(self):
+        """Return parameters and fitted attributes as plain values and arrays, the network as its weights."""
         state = dict(super().__getstate__())
         net = state.pop("net_", None)
-        if net is not None:
-            state["_weights"] = {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
-        return state
+        if net is None:
+            return state
+        weights = {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
+        return state | {"layout_": self.layout_.to_json(), "device_": str(self.device_), "_weights": weights}
 
     def __setstate__(self, state):
         state = dict(state)
         weights = state.pop("_weights", None)
-        super().__setstate__(state)
         if weights is None:
+            super().__setstate__(state)
             return
-        module = make_module(self.layout_, self._n_outputs, self._architecture)
-        module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+        super().__setstate__(state | {"layout_": FeatureLayout.from_json(state["layout_"])})
         try:
-            self.device_ = resolve_device(self.device_)
+            self.device_ = resolve_device(state["device_"])
         except ValueError:  # this machine doesn't have it
             self.device_ = torch.device("cpu")
-        self.net_ = build_net(module.to(self.device_), self._make_criterion()).initialize()
-
-
-def _check_some_weight(weight):
-    if not weight.any():
-        msg = "The weight of every row is 0: nothing is left. Give some rows a weight, or leave sample_weight out."
-        raise ValueError(msg)
+        module = load_module(self.layout_, self._n_outputs, self._architecture, weights).to(self.device_)
+        self.net_ = build_net(module, self._make_criterion()).initialize()

@@ -1,5 +1,6 @@
 """DINClassifier: click prediction, and any other classification with behaviors."""
 
+from numbers import Number
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from sklearn_din.estimators._base import BaseDIN
+from sklearn_din.estimators._weights import relative
 from sklearn_din.training import BinaryLogLoss, MulticlassLogLoss
 from sklearn_din.utils._pieces import shown
 
@@ -164,7 +166,14 @@ class DINClassifier(ClassifierMixin, BaseDIN):
     -----
     An unknown id has a vector of its own; an empty history gives a zero interest vector. The statistics of Dice and
     batch normalization see rows, whatever their weight (but a weight of 0 is an absent row). A step updates whole
-    embedding tables, so that its time grows with the number of ids: 10**6 take several times as long as 10**4.
+    embedding tables, so that its time grows with the number of ids, unless ``sparse_embeddings`` says otherwise.
+
+    Two rows are enough, one of each class; a last batch of a single row joins the one before it. Constant columns, ids
+    that are all unknown and histories that are all empty train a finite model, which then knows no more than the mean.
+    Training that diverges ends with the weights of the best finite evaluation and a ``ConvergenceWarning``, or raises
+    where there is none. Ctrl-C in training leaves the estimator unfitted; an error or Ctrl-C in the checks before it
+    leaves the last fit. joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use
+    "loky".
 
     References
     ----------
@@ -319,6 +328,11 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             Log odds of the second class, or one value for each class.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``X`` was not encoded as in ``fit``, or a prediction is not finite: numbers too large for the network.
         """
         return self._raw_output(X)
 
@@ -334,6 +348,11 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         -------
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; each row sums to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``X`` was not encoded as in ``fit``, or a prediction is not finite: numbers too large for the network.
         """
         raw = self.decision_function(X)
         logits = torch.from_numpy(raw if raw.ndim == 2 else np.column_stack([-raw, raw]))
@@ -351,13 +370,20 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         -------
         ndarray of shape (n_samples,)
             Of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``X`` was not encoded as in ``fit``, or a prediction is not finite: numbers too large for the network.
         """
         raw = self.decision_function(X)
         return self.classes_[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0).astype(int)]
 
-    def _validate_target(self, y):
+    def _validate_target(self, y, name):
         y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
+        if y.dtype == object and len({type(label) for label in y}) == 1 and isinstance(y[0], Number | np.bool_):
+            y = np.array(y.tolist())  # numbers as objects, which scikit-learn takes for labels of no known type
+        assert_all_finite(y, input_name=name)
         check_classification_targets(y)
         return y
 
@@ -382,8 +408,10 @@ class DINClassifier(ClassifierMixin, BaseDIN):
                     f"class_weight must be finite and not negative: got {self.class_weight!r}. Give weights from 0 up."
                 )
                 raise ValueError(msg)
+            if self._class_weights.any():
+                self._class_weights = relative(self._class_weights)
 
-    def _encode_target(self, y):
+    def _encode_target(self, y, positions, name):
         return self._codes(y).astype(np.int64 if self._n_outputs > 1 else np.float32)
 
     def _codes(self, y):
@@ -399,11 +427,11 @@ class DINClassifier(ClassifierMixin, BaseDIN):
             raise ValueError(msg)
         return codes
 
-    def _class_weighted(self, y, sample_weight):
+    def _class_weighted(self, y, weight):
         if self._class_weights is None:
-            return sample_weight
-        weight = self._class_weights[self._codes(y)]
-        return weight if sample_weight is None else weight * sample_weight
+            return weight
+        of_class = self._class_weights[self._codes(y)]
+        return of_class if weight is None else of_class * weight
 
     def _prior(self, examples):
         codes = examples.target[examples.positions].astype(int)

@@ -4,7 +4,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.preprocessing import EncodedTable
@@ -16,7 +16,7 @@ PIPELINE = """
     ])"""
 
 
-def as_table(estimator: Any, X: Any, *, reset: bool) -> EncodedTable:
+def as_table(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> EncodedTable:
     """Return ``X`` as a table, and record (``reset``) or check its features.
 
     Parameters
@@ -27,6 +27,8 @@ def as_table(estimator: Any, X: Any, *, reset: bool) -> EncodedTable:
         Plain numbers are taken as they are, as float32.
     reset : bool
         True in ``fit``.
+    name : str
+        What the user calls ``X``, for messages about its numbers.
 
     Returns
     -------
@@ -58,6 +60,8 @@ def as_table(estimator: Any, X: Any, *, reset: bool) -> EncodedTable:
             "Encode X with the same fitted BehaviorEncoder, for example in a Pipeline."
         )
         raise TypeError(msg)
+    if name != "X":  # what validate_data calls it
+        check_array(X, dtype=np.float32, input_name=name, estimator=estimator)
     numbers = validate_data(estimator, X, reset=reset, dtype=np.float32)
     names = getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(numbers.shape[1])])
     layout = FeatureLayout(numeric=tuple(names))

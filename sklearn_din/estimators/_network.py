@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.nn import DIN
@@ -74,11 +75,49 @@ def make_module(layout: FeatureLayout, n_outputs: int, architecture: Mapping[str
     Returns
     -------
     DIN
-        On the CPU; to be filled by ``reset_parameters`` or ``load_state_dict``.
+        On the CPU; to be filled by ``reset_parameters``.
     """
+    return _make_meta_module(layout, n_outputs, architecture).to_empty(device="cpu")
+
+
+def load_module(
+    layout: FeatureLayout, n_outputs: int, architecture: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]
+) -> DIN:
+    """Return a network with given values.
+
+    Parameters
+    ----------
+    layout, n_outputs, architecture
+        As for ``make_module``.
+    weights : mapping of str to ndarray
+        Its ``state_dict``; it is copied.
+
+    Returns
+    -------
+    DIN
+        On the CPU.
+
+    Raises
+    ------
+    RuntimeError
+        If their names or shapes are not those of such a network.
+    TypeError
+        If their types are not.
+    """
+    module = _make_meta_module(layout, n_outputs, architecture)
+    types = {name: value.dtype for name, value in module.state_dict().items()}
+    values = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+    module.load_state_dict(values, assign=True)
+    for name, value in values.items():
+        if value.dtype != types[name]:
+            msg = f"The weights {name!r} must be of type {types[name]}: they are of {value.dtype}."
+            raise TypeError(msg)
+    return module
+
+
+def _make_meta_module(layout: FeatureLayout, n_outputs: int, architecture: Mapping[str, Any]) -> DIN:
     with torch.device("meta"):
-        module = DIN(layout, n_outputs=n_outputs, **architecture)
-    return module.to_empty(device="cpu")
+        return DIN(layout, n_outputs=n_outputs, **architecture)
 
 
 def _size(name: str, size: Any) -> int:

@@ -5,8 +5,12 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.validation import check_array, column_or_1d
 
 from sklearn_din.estimators._base import BaseDIN
+from sklearn_din.estimators._weights import relative
 from sklearn_din.training import SquaredError
+from sklearn_din.utils._pieces import shown
 
+SMALLEST_SCALE = 10 * np.finfo(np.float64).eps  # of the standard deviation, as a share of the mean: less is rounding
+LARGEST_TARGET = 1e15  # in standard deviations: sums of squares fit in float32
 LARGEST_CHANGE = 10.0  # of the target in a warm start: of its standard deviation, and of its mean in such ones
 
 
@@ -155,7 +159,13 @@ class DINRegressor(RegressorMixin, BaseDIN):
     -----
     An unknown id has a vector of its own; an empty history gives a zero interest vector. The statistics of Dice and
     batch normalization see rows, whatever their weight (but a weight of 0 is an absent row). A step updates whole
-    embedding tables, so that its time grows with the number of ids: 10**6 take several times as long as 10**4.
+    embedding tables, so that its time grows with the number of ids, unless ``sparse_embeddings`` says otherwise.
+
+    One row is enough; a last batch of a single row joins the one before it. Constant columns, ids that are all unknown
+    and histories that are all empty train a finite model, which then knows no more than the mean. Training that
+    diverges ends with the weights of the best finite evaluation and a ``ConvergenceWarning``, or raises where there is
+    none. Ctrl-C in training leaves the estimator unfitted; an error or Ctrl-C in the checks before it leaves the last
+    fit. joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
 
     References
     ----------
@@ -217,27 +227,37 @@ class DINRegressor(RegressorMixin, BaseDIN):
         -------
         ndarray of shape (n_samples,), float64
             In the units of ``y``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``X`` was not encoded as in ``fit``, or a prediction is not finite: numbers too large for the network.
         """
         return self._raw_output(X) * self._scale + self._mean
 
-    def _validate_target(self, y):
+    def _validate_target(self, y, name):
         y = column_or_1d(y, warn=True)
         if y.dtype.kind in "mM":
-            msg = f"y must hold numbers: it holds {y.dtype}. Say what is to be predicted, in days for example."
+            msg = f"{name} must hold numbers: it holds {y.dtype}. Say what is to be predicted, in days for example."
             raise TypeError(msg)
-        return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        return check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
 
     def _learn_target(self, y, sample_weight, *, is_first):
-        with np.errstate(over="ignore"):
-            mean = float(np.average(y, weights=sample_weight))
-            scale = float(np.sqrt(np.average((y - mean) ** 2, weights=sample_weight)))
+        weight = None
+        if sample_weight is not None:
+            is_there = sample_weight > 0
+            y, weight = y[is_there], relative(sample_weight[is_there])
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(np.average(y, weights=weight))
+            scale = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
         if not np.isfinite([mean, scale]).all():
             msg = (
                 f"y is too large to be standardised: its values go from {y.min():g} to {y.max():g}. "
                 "Give it in a smaller unit."
             )
             raise ValueError(msg)
-        scale = scale if scale > 0 else 1.0
+        rounding = SMALLEST_SCALE * abs(mean)
+        scale = scale if scale > rounding else max(rounding, 1.0)  # of a constant target
         if is_first:
             self._mean, self._scale = mean, scale
         else:  # the network of the last fit predicts in its units
@@ -253,8 +273,17 @@ class DINRegressor(RegressorMixin, BaseDIN):
             )
             raise ValueError(msg)
 
-    def _encode_target(self, y):
-        return ((y - self._mean) / self._scale).astype(np.float32)
+    def _encode_target(self, y, positions, name):
+        with np.errstate(over="ignore"):
+            encoded = (y - self._mean) / self._scale
+        far = positions[np.abs(encoded[positions]) > LARGEST_TARGET]
+        if far.size:
+            msg = (
+                f"{name} has a value that is too far from the others: row {far[0]} has {shown(y[far[0]])}, while the "
+                f"mean of y is {self._mean:g} with a standard deviation of {self._scale:g}. Correct it or leave it out."
+            )
+            raise ValueError(msg)
+        return encoded.clip(-LARGEST_TARGET, LARGEST_TARGET).astype(np.float32)  # absent rows may lie anywhere
 
     def _prior(self, examples):
         return np.zeros(1)

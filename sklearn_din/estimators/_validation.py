@@ -1,6 +1,7 @@
 """The score of held-out rows during training."""
 
 import copy
+import math
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
@@ -35,7 +36,9 @@ def make_validator(estimator: Any, valid: Examples, tensors: TensorTable) -> Cal
     def validate(net: Any) -> dict[str, float]:
         raw = predict_raw(net.module_, tensors, held_out.positions).float()
         loss = float(net.criterion_(raw, held_out.target.cpu(), weight))
-        return {"valid_loss": loss, "valid_score": -loss if score is None else score(net)}
+        if score is None or not math.isfinite(loss):  # a scorer may raise at predictions that are not finite
+            return {"valid_loss": loss, "valid_score": -loss}
+        return {"valid_loss": loss, "valid_score": score(net)}
 
     return validate
 

@@ -7,7 +7,7 @@ from sklearn_din.training._net import build_net
 from sklearn_din.training._optimizers import OPTIMIZERS, sparse_tables
 from sklearn_din.training._prediction import predict_attention, predict_raw
 from sklearn_din.training._regularization import MinibatchAwareL2, WholeTableL2, count_rows
-from sklearn_din.training._runtime import make_random_source, resolve_device, threads
+from sklearn_din.training._runtime import make_random_source, resolve_device, threads, warn_of_forks
 
 __all__ = [
     "OPTIMIZERS",
@@ -30,4 +30,5 @@ __all__ = [
     "resolve_device",
     "sparse_tables",
     "threads",
+    "warn_of_forks",
 ]

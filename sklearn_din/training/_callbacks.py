@@ -2,12 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from skorch.callbacks import Callback
 
+from sklearn_din.training._batches import Rows
+from sklearn_din.training._prediction import predict_raw
+
+LARGEST_SAFE = 1e3  # of a parameter: products of a few such numbers are far from overflow
 PLATEAU_FACTOR = 0.1  # of the learning rate at an evaluation without gain
 
 
@@ -45,7 +49,8 @@ class Evaluation(Callback):
     """Scores the net, remembers its best weights, restores them in the end, and stops in time.
 
     Without held-out rows it records the training loss and keeps the last finite weights. A loss or a weight that is not
-    finite ends the training (``diverged_``); a score that is not a number is no gain.
+    finite, or with large weights the prediction for a training row, ends the training (``diverged_``); a score that is
+    not a number is no gain.
 
     Parameters
     ----------
@@ -77,8 +82,9 @@ class Evaluation(Callback):
         self.patience = patience
         self.lower_on_plateau = lower_on_plateau
 
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, net: Any, X: Rows | None = None, **kwargs: Any) -> None:
         """Forget the last training."""
+        self.training_rows_ = X
         count = min(self.per_epoch, self.steps_per_epoch)
         self.marks_ = {round(self.steps_per_epoch * (i + 1) / count) for i in range(count)}
         self.records_: list[dict[str, float]] = []
@@ -106,8 +112,9 @@ class Evaluation(Callback):
             net.module_.load_state_dict(self.best_state_)
 
     def release(self) -> None:
-        """Let go of the held-out rows and of the copy of the weights."""
+        """Let go of the rows and of the copy of the weights."""
         self.validate = None
+        self.training_rows_ = None
         self.best_state_ = None
 
     def _evaluate(self, net: Any) -> None:
@@ -126,10 +133,20 @@ class Evaluation(Callback):
         record["seconds"] = time.perf_counter() - self.started_
         self.records_.append(record)
         losses = record["train_loss"], record.get("valid_loss", 0.0)
-        self.diverged_ = not (all(map(math.isfinite, losses)) and _all_finite(net.module_))
+        self.diverged_ = not (all(map(math.isfinite, losses)) and self._is_usable(net.module_))
         if self.diverged_:
             raise StopTraining
         self._judge(net, record)
+
+    def _is_usable(self, module: Any) -> bool:
+        """Whether the weights are finite, and the predictions that they give: huge ones overflow."""
+        if not math.isfinite(_largest(module.state_dict().values())):
+            return False
+        rows = self.training_rows_
+        if rows is None or _largest(module.parameters()) < LARGEST_SAFE:
+            return True
+        raw = predict_raw(module, rows.table, rows.positions)
+        return bool(raw.float().isfinite().all())
 
     def _judge(self, net: Any, record: dict[str, float]) -> None:
         score = -record["train_loss"] if self.validate is None else record["valid_score"]
@@ -213,7 +230,7 @@ def set_learning_rate(net: Any, learning_rate: float) -> None:
         group["lr"] = learning_rate
 
 
-def _all_finite(module: torch.nn.Module) -> bool:
-    # The extremes are not finite if any value is not, and take one pass over a big table.
-    values = [value for value in module.state_dict().values() if value.numel()]
-    return all(bool(torch.isfinite(torch.stack(torch.aminmax(value))).all()) for value in values)
+def _largest(tensors: Iterable[torch.Tensor]) -> float:
+    """Return the largest absolute value; NaN or infinity if any value is so, as after one pass over a big table."""
+    extremes = [torch.stack(torch.aminmax(each.detach())).abs().max().float() for each in tensors if each.numel()]
+    return float(torch.stack(extremes).max()) if extremes else 0.0

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch._dynamo  # the first optimizer of a process imports it, and then a fit would change the environment
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 

@@ -1,5 +1,6 @@
 """Device, threads and random numbers of one fit, without touching global state."""
 
+import warnings
 from _thread import LockType
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from threading import Lock
 
 import numpy as np
 import torch
+from joblib.parallel import MultiprocessingBackend, get_active_backend
 
 # Bytes: what glibc calls DEFAULT_MMAP_THRESHOLD_MAX, less a page for alignment and the header.
 LARGEST_ADAPTIVE = 32 * 2**20 - 4096
@@ -88,6 +90,21 @@ def threads(n_threads: int | None) -> Iterator[None]:
         with _OPEN.lock:
             _OPEN.count -= 1
             torch.set_num_threads(_OPEN.before)
+
+
+def warn_of_forks() -> None:
+    """Warn where joblib is about to fork this process: its backend ``"multiprocessing"`` is the active one.
+
+    OpenMP, which torch computes with, keeps threads, and a forked child waits for those of its parent for ever.
+    Seen is the backend that ``joblib.parallel_config`` sets, not one that is given to ``joblib.Parallel``, of which
+    joblib tells nobody.
+    """
+    if isinstance(get_active_backend()[0], MultiprocessingBackend):
+        msg = (
+            'The backend "multiprocessing" of joblib forks the process, and a forked process hangs once torch has '
+            'computed on several threads before. Use the backend "loky", joblib\'s default.'
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)

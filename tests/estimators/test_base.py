@@ -1,21 +1,17 @@
 """Training and state of an estimator: attributes, stopping, regularization, randomness, pickles, callbacks."""
 
 import copy
-import gc
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 
 from sklearn_din import BehaviorEncoder
 from sklearn_din.datasets import make_clicks
-from sklearn_din.training import TensorTable
 
 
 def state_of(model):
@@ -138,33 +134,10 @@ def test_clip_norm_bounds_the_gradient(make_classifier, table, clicks):
     assert norms[0] > 0.01
 
 
-def test_the_same_random_state_gives_the_same_weights_to_the_bit(make_classifier, table, clicks):
-    first, second = (state_of(make_classifier(dropout=0.3).fit(table, clicks[1])) for _ in range(2))
-
-    for name, value in first.items():
-        assert_array_equal(value, second[name])
-
-
 def test_another_random_state_gives_other_weights(make_classifier, table, clicks):
     first, second = (make_classifier(random_state=seed).fit(table, clicks[1]) for seed in (0, 1))
 
     assert (first.predict_proba(table) != second.predict_proba(table)).any()
-
-
-@pytest.mark.parametrize("random_state", [0, None])
-def test_fit_and_predict_leave_global_state_alone(make_classifier, table, clicks, random_state):
-    def state():
-        return (
-            torch.get_rng_state().tolist(),
-            np.random.get_state()[1].tolist(),
-            torch.get_num_threads(),
-            torch.get_default_dtype(),
-            torch.is_grad_enabled(),
-        )
-
-    before = state()
-    make_classifier(random_state=random_state, n_threads=1).fit(table, clicks[1]).predict_proba(table)
-    assert state() == before
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
@@ -176,19 +149,6 @@ def test_a_copy_predicts_the_same(make_classifier, table, clicks, copied):
 
     assert_array_equal(twin.predict_proba(table), expected)
     assert twin.history_ == model.history_
-
-
-def test_a_pickle_is_small_and_neither_it_nor_the_model_holds_rows(make_classifier, clicks):
-    rows = 700
-    numbers = np.random.default_rng(0).random((rows, 3))
-    model = make_classifier().fit(numbers, np.arange(rows) % 2)
-
-    data = pickle.dumps(model)
-    weights = sum(value.nbytes for value in state_of(model).values())
-    assert len(data) < weights + 8_000  # the rows are 8,400 bytes, their targets and positions as many
-    assert numbers.astype(np.float32)[5:7].tobytes() not in data
-    gc.collect()
-    assert not [thing for thing in gc.get_objects() if type(thing) is TensorTable and thing.n_rows == rows]
 
 
 def test_an_unpickled_model_can_be_fitted_again(make_classifier, table, clicks):
@@ -293,25 +253,6 @@ def test_plateau_without_held_out_rows_keeps_the_epoch_of_the_lowest_training_lo
     assert model.best_epoch_ == 1 + int(np.argmin(losses))
 
 
-def test_predictions_from_many_threads_are_those_of_one(make_classifier, table, clicks):
-    model = make_classifier(n_threads=1).fit(table, clicks[1])
-    expected = model.predict_proba(table)
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: model.predict_proba(table), range(80)))
-
-    for result in results:
-        assert_array_equal(result, expected)
-
-
-def test_two_fits_in_two_threads_are_those_of_one_thread(make_classifier, table, clicks):
-    expected = [make_classifier(random_state=seed).fit(table, clicks[1]).predict_proba(table) for seed in (0, 1)]
-    with ThreadPoolExecutor(2) as pool:
-        models = list(pool.map(lambda seed: make_classifier(random_state=seed).fit(table, clicks[1]), (0, 1)))
-
-    for model, proba in zip(models, expected, strict=True):
-        assert_array_equal(model.predict_proba(table), proba)
-
-
 def test_clone_is_unfitted(make_classifier, table, clicks):
     model = clone(make_classifier().fit(table, clicks[1]))
 
@@ -322,41 +263,6 @@ def test_clone_is_unfitted(make_classifier, table, clicks):
 def test_x_val_without_y_val_raises(make_classifier, table, clicks):
     with pytest.raises(ValueError, match="only X_val is given"):
         make_classifier().fit(table, clicks[1], X_val=table)
-
-
-def test_divergence_keeps_the_last_finite_weights_and_warns(make_classifier, table, clicks):
-    class Explode(Callback):
-        def on_epoch_begin(self, net, **kwargs):
-            if len(net.history) == 2:
-                with torch.no_grad():
-                    net.module_.mlp.output.weight.fill_(torch.inf)
-
-    with pytest.warns(ConvergenceWarning, match="learning_rate was 0.006: lower it"):
-        model = make_classifier(max_epochs=5, callbacks=[Explode()]).fit(table, clicks[1])
-    assert np.isfinite(model.predict_proba(table)).all()
-    assert model.best_epoch_ == 1
-
-
-def test_divergence_in_the_first_epoch_raises(make_classifier, table, clicks):
-    class Explode(Callback):
-        def on_train_begin(self, net, **kwargs):
-            with torch.no_grad():
-                net.module_.mlp.output.weight.fill_(torch.inf)
-
-    with pytest.raises(ValueError, match="diverged.*nothing was learnt"):
-        make_classifier(callbacks=[Explode()]).fit(table, clicks[1])
-
-
-def test_ctrl_c_is_not_swallowed_and_leaves_the_model_unfitted(make_classifier, table, clicks):
-    class Interrupt(Callback):
-        def on_batch_end(self, net, **kwargs):
-            raise KeyboardInterrupt
-
-    model = make_classifier().fit(table, clicks[1]).set_params(callbacks=[Interrupt()])
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(table, clicks[1])
-    with pytest.raises(NotFittedError):
-        model.predict(table)
 
 
 def test_skorch_early_stopping_ends_the_training_and_keeps_the_model(make_classifier, table, clicks):
@@ -390,12 +296,6 @@ def test_silent_by_default(make_classifier, table, clicks, capsys):
     make_classifier().fit(table, clicks[1])
 
     assert capsys.readouterr().out == ""
-
-
-def test_no_rows_give_no_predictions(make_classifier, table, clicks):
-    model = make_classifier().fit(table, clicks[1])
-
-    assert model.predict_proba(table[:0]).shape == (0, 2)
 
 
 def test_behavior_dropout_reaches_training_and_leaves_predictions_alone(make_classifier, table, clicks):

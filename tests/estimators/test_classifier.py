@@ -51,11 +51,6 @@ def test_the_untrained_output_is_the_share_of_the_classes(make_classifier, table
     assert_allclose(model.predict_proba(table)[:, 1], 0.1, atol=0.03)
 
 
-def test_one_class_raises(make_classifier, table):
-    with pytest.raises(ValueError, match="only one class: 1"):
-        make_classifier().fit(table, np.ones(len(table), dtype=int))
-
-
 def test_a_label_in_y_val_that_y_does_not_have_raises_with_its_row(make_classifier, table, clicks):
     with pytest.raises(ValueError, match="row 2 has 7"):
         make_classifier().fit(table, clicks[1], X_val=table[:3], y_val=[0, 1, 7])

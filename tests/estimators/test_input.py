@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_din import BehaviorEncoder
 from sklearn_din.preprocessing import EncodedTable
@@ -48,33 +49,6 @@ def test_a_frame_of_numbers_is_the_base_model(make_classifier):
     assert model.score(X, [0, 1] * 20) == 1
 
 
-def test_numbers_of_any_form_give_the_same(make_classifier):
-    X = np.random.default_rng(0).integers(0, 9, (40, 3))
-    model = make_classifier().fit(X, X[:, 0] > 4)
-    expected = model.predict_proba(X)
-    read_only = X.copy()
-    read_only.flags.writeable = False
-
-    for form in (
-        np.asfortranarray(X),
-        X[::-1].copy()[::-1],
-        read_only,
-        X.astype(">i4"),
-        X.astype(np.uint8),
-        X.tolist(),
-    ):
-        np.testing.assert_allclose(model.predict_proba(form), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_raise(make_classifier, value):
-    X = np.zeros((4, 2))
-    X[2, 1] = value
-
-    with pytest.raises(ValueError, match="NaN|infinity"):
-        make_classifier().fit(X, [0, 1, 0, 1])
-
-
 def test_another_encoding_is_refused(make_classifier, table, clicks):
     model = make_classifier().fit(table, clicks[1])
     other = BehaviorEncoder({"hist_item": "item", "hist_category": "category"}).fit_transform(clicks[0][:100])
@@ -100,3 +74,15 @@ def test_padded_arrays_of_other_libraries_are_enough(make_classifier, clicks):
     wider = {"item": arrays["item"], "hist_item": np.pad(arrays["hist_item"], ((0, 0), (7, 0)))}
     padded = EncodedTable.from_padded(wider, layout=table.layout)
     assert_array_equal(model.predict_proba(padded), model.predict_proba(table))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_numbers_too_large_for_the_network_raise_and_give_no_nan(make_classifier, n_classes):
+    rows = {"item": ["a", "b", "c"], "hist": [["a"], [], ["c", "a"]], "age": [0.0, 1.0, -1.0]}
+    as_they_are = FunctionTransformer(feature_names_out="one-to-one")
+    encoder = BehaviorEncoder({"hist": "item"}, numeric_transformer=as_they_are).fit(rows)
+    model = make_classifier(activation="relu").fit(encoder.transform(rows)[[0, 1, 2] * 9], np.arange(27) % n_classes)
+    model.module_.mlp.hidden[0].weight.data.fill_(10.0)
+
+    with pytest.raises(ValueError, match="prediction for row 2 is not finite: its numbers are too large"):
+        model.predict_proba(encoder.transform(rows | {"age": [0.0, 1.0, 3e38]}))

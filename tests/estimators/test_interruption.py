@@ -1,0 +1,242 @@
+"""Ctrl-C goes through, and what it leaves behind is unfitted, or as it was where training had not begun."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Callback
+
+from sklearn_din import DINClassifier
+from sklearn_din.estimators import _base, _validation
+from sklearn_din.training import _net, _prediction
+from sklearn_din.training._optimizers import LazyAdam
+
+HOOKS = [
+    "on_train_begin",
+    "on_epoch_begin",
+    "on_batch_begin",
+    "on_grad_computed",
+    "on_batch_end",
+    "on_epoch_end",
+    "on_train_end",
+]
+
+
+def interrupting(function, at_call):
+    """Return the function, interrupted when it is called for the ``at_call``-th time, from 1 on."""
+    calls = []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == at_call:
+            raise KeyboardInterrupt
+        return function(*args, **kwargs)
+
+    return interrupted
+
+
+def interrupting_callback(hook, at_call):
+    def nothing(self, net, *args, **kwargs):
+        return None
+
+    return type("Interrupting", (Callback,), {hook: interrupting(nothing, at_call)})()
+
+
+# What is interrupted: where it is defined, its name, and at which of its calls. There are 2 epochs of 4 batches.
+BEFORE_TRAINING = {
+    "check of parameters": (_base, "architecture_of", 1),
+    "check of X": (_base, "as_table", 1),
+    "check of the target": (_base.BaseDIN, "_check_rows", 1),
+    "check of X_val": (_base, "as_table", 2),
+    "memory of the network": (_base, "make_module", 1),
+    "weights of rows": (DINClassifier, "_class_weighted", 1),
+}
+IN_TRAINING = {
+    "random numbers": (_base, "make_random_source", 1),
+    "first weights": (_base.BaseDIN, "_initialize", 1),
+    "tensors": (_base, "TensorTable", 1),
+    "counts of ids": (_base, "count_rows", 1),
+    "first forward pass": (_net.DINNet, "train_step_single", 1),
+    "middle batch": (_net.DINNet, "train_step_single", 3),
+    "last batch": (_net.DINNet, "train_step_single", 8),
+    "first evaluation": (_validation, "predict_raw", 1),
+    "last evaluation": (_validation, "predict_raw", 2),
+    "prediction": (_prediction, "keep_freed_memory", 1),
+    "judgement": (_base.Evaluation, "_judge", 2),
+    "best weights restored": (_base.Evaluation, "on_train_end", 1),
+    "fitted attributes": (_base.BaseDIN, "_finish", 1),
+    "right before the net is set": (_base.Evaluation, "release", 1),
+}
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Run a function that is interrupted at a call of ``owner.name``."""
+
+    def run(owner, name, at_call, function, *args, **kwargs):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, interrupting(getattr(owner, name), at_call))
+            with pytest.raises(KeyboardInterrupt):
+                function(*args, **kwargs)
+
+    return run
+
+
+@pytest.fixture
+def halves(table, clicks):
+    y = clicks[1]
+    return {"X": table[:200], "y": y[:200], "X_val": table[200:], "y_val": y[200:]}
+
+
+def assert_fits_again(model, halves, table, expected):
+    assert_array_equal(model.fit(**halves).predict_proba(table), expected)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("point", IN_TRAINING)
+def test_interrupted_training_leaves_an_estimator_that_is_unfitted_and_can_be_fitted(
+    make_classifier, halves, table, interrupt, point, warm_start
+):
+    expected = make_classifier().fit(**halves).predict_proba(table)
+    owner, name, at_call = IN_TRAINING[point]
+    model = make_classifier(warm_start=warm_start)
+    if warm_start and point != "first weights":  # a warm start has its weights
+        model.fit(**halves)
+
+    interrupt(owner, name, at_call, model.fit, **halves)
+    with pytest.raises(NotFittedError):
+        model.predict(table)
+    assert_fits_again(model, halves, table, expected)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("point", BEFORE_TRAINING)
+def test_interrupted_before_training_it_is_as_it_was(make_classifier, halves, table, interrupt, point, warm_start):
+    owner, name, at_call = BEFORE_TRAINING[point]
+    if warm_start and name == "make_module":
+        return  # a warm start has its network
+    first, second = make_classifier(warm_start=warm_start), make_classifier(warm_start=warm_start).fit(**halves)
+    expected, before = second.predict_proba(table), dict(vars(second))
+
+    for model in (first, second):
+        interrupt(owner, name, at_call, model.fit, **halves)
+    with pytest.raises(NotFittedError):
+        first.predict(table)
+    assert vars(second) == before
+    assert_array_equal(second.predict_proba(table), expected)
+    assert_fits_again(first, halves, table, expected)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("at_call", [1, 2])
+def test_interrupted_in_any_callback_it_is_unfitted_and_can_be_fitted(make_classifier, halves, table, hook, at_call):
+    if hook.startswith("on_train") and at_call > 1:
+        return  # is called once
+    expected = make_classifier().fit(**halves).predict_proba(table)
+    model = make_classifier(callbacks=[interrupting_callback(hook, at_call)])
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(**halves)
+    with pytest.raises(NotFittedError):
+        model.predict(table)
+    assert_fits_again(model.set_params(callbacks=None), halves, table, expected)
+
+
+@pytest.mark.parametrize("at_call", [1, 2])
+def test_interrupted_in_the_step_of_the_optimizer_it_is_unfitted_and_can_be_fitted(
+    make_classifier, halves, table, interrupt, at_call
+):
+    expected = make_classifier().fit(**halves).predict_proba(table)
+    model = make_classifier()
+    interrupt(LazyAdam, "step", at_call, model.fit, **halves)
+    with pytest.raises(NotFittedError):
+        model.predict(table)
+    assert_fits_again(model, halves, table, expected)
+
+
+@pytest.mark.parametrize("at_call", [1, 2])
+def test_interrupted_in_a_scorer_it_is_unfitted_and_can_be_fitted(make_classifier, halves, table, at_call):
+    def scorer(model, X, y):
+        return model.score(X, y)
+
+    expected = make_classifier(scoring=scorer).fit(**halves).predict_proba(table)
+    model = make_classifier(scoring=interrupting(scorer, at_call))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(**halves)
+    with pytest.raises(NotFittedError):
+        model.predict(table)
+    assert_fits_again(model.set_params(scoring=scorer), halves, table, expected)
+
+
+def test_an_interrupted_prediction_leaves_the_model_as_it_was(make_classifier, halves, table, interrupt):
+    model = make_classifier().fit(**halves)
+    expected = model.predict_proba(table)
+    interrupt(_base, "predict_raw", 1, model.predict_proba, table)
+
+    assert_array_equal(model.predict_proba(table), expected)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"candidate_bias": True}, {"embedding_dim": {"x0": 3}}, {"scoring": "no such one"}]
+)
+def test_a_mistake_in_the_parameters_does_not_lose_the_last_fit(make_classifier, changed):
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    model = make_classifier().fit(X, y)
+    expected = model.predict_proba(X)
+
+    with pytest.raises(ValueError, match=next(iter(changed)) + "|no such"):
+        model.set_params(**changed).fit(X, y)
+    assert_array_equal(model.predict_proba(X), expected)
+
+
+SCRIPT = """
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Callback
+from sklearn_din import DINClassifier
+
+class Steps(Callback):
+    n_steps = 0
+
+    def on_batch_end(self, net, **kwargs):
+        self.n_steps += 1
+        if self.n_steps == 20:
+            print("training", flush=True)
+
+X, y = np.random.default_rng(0).normal(size=(500, 3)), np.arange(500) % 2
+model = DINClassifier(max_epochs=10**6, n_iter_no_change=10**6, callbacks=[Steps()], device="cpu", random_state=0)
+try:
+    model.fit(X, y)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+try:
+    model.predict(X)
+except NotFittedError:
+    print("unfitted", flush=True)
+model.set_params(max_epochs=1).fit(X, y).predict(X)
+print("fitted", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_a_real_ctrl_c_in_the_middle_of_training_ends_it():
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    watchdog = threading.Timer(100, process.kill)  # which never trains to its end
+    watchdog.start()
+    try:
+        assert process.stdout.readline() == "training\n"
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate()
+    finally:
+        process.kill()
+        watchdog.cancel()
+
+    assert printed.split() == ["interrupted", "unfitted", "fitted"], errors
