@@ -203,16 +203,50 @@ class FeatureLayout:
         -------
         FeatureLayout
             Equal to the one that was written.
+
+        Raises
+        ------
+        ValueError
+            If the text is no JSON, or describes no layout.
         """
         data: Mapping[str, Any] = json.loads(text)
-        return cls(
-            categorical=tuple(IdColumn(**column) for column in data["categorical"]),
-            numeric=tuple(data["numeric"]),
-            sequences=tuple(
-                BehaviorSequence(tuple(BehaviorField(**field) for field in sequence["fields"]))
-                for sequence in data["sequences"]
-            ),
-            bags=tuple(IdColumn(**column) for column in data["bags"]),
-            max_length=data["max_length"],
-            fingerprint=data["fingerprint"],
-        )
+        try:
+            layout = cls(
+                categorical=tuple(IdColumn(**column) for column in data["categorical"]),
+                numeric=tuple(data["numeric"]),
+                sequences=tuple(
+                    BehaviorSequence(tuple(BehaviorField(**field) for field in sequence["fields"]))
+                    for sequence in data["sequences"]
+                ),
+                bags=tuple(IdColumn(**column) for column in data["bags"]),
+                max_length=data["max_length"],
+                fingerprint=data["fingerprint"],
+            )
+            layout._check()
+        except (KeyError, TypeError) as error:
+            msg = f"The JSON describes no layout: {error!r}. Give what to_json returned."
+            raise ValueError(msg) from error
+        return layout
+
+    def _check(self) -> None:
+        """Raise TypeError or ValueError where the parts are not what they should be, or do not fit together."""
+        names, sizes = self.columns, self.tables
+        if not all(isinstance(name, str) for name in (*names, *self.candidates, self.fingerprint)):
+            msg = "names are strings"
+            raise TypeError(msg)
+        if not all(type(size) is int for size in (*sizes.values(), self.max_length)):
+            msg = "sizes are whole numbers"
+            raise TypeError(msg)
+        ids = {column.name: column.n_ids for column in (*self.categorical, *self.bags)}
+        ids |= {field.name: field.n_ids for field in self.fields if field.n_ids is not None}
+        shared = [(sizes[table], ids[column]) for table, columns in self.columns_by_table.items() for column in columns]
+        if (
+            len(set(names)) < len(names)
+            or self.max_length < 1
+            or any(size < FIRST_ID or size != own for size, own in shared)
+            or not set(self.candidates) <= {column.name for column in self.categorical}
+            or any(field.is_numeric and field.candidate is not None for field in self.fields)
+            or not all(sequence.fields for sequence in self.sequences)
+        ):
+            msg = f"The columns {', '.join(map(repr, names))} do not fit together. Give what to_json returned."
+            raise ValueError(msg)

@@ -1,5 +1,6 @@
 """FeatureLayout: what it derives from its columns, and JSON."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -56,3 +57,34 @@ def test_list_columns_take_max_length_columns_of_the_padded_matrix():
 @pytest.mark.parametrize("change", [{"max_length": 3}, {"fingerprint": "2e"}, {"numeric": ()}])
 def test_layouts_of_other_encodings_differ(change):
     assert replace(LAYOUT, **change) != LAYOUT
+
+
+WRONG = {
+    "nothing": lambda data: data.clear(),
+    "without bags": lambda data: data.pop("bags"),
+    "a number for a name": lambda data: data["numeric"].append(3),
+    "text for a size": lambda data: data["categorical"][0].update(n_ids="9"),
+    "a size below that of padding and unknown": lambda data: data["bags"][0].update(n_ids=1),
+    "no length": lambda data: data.update(max_length=0),
+    "half a length": lambda data: data.update(max_length=2.5),
+    "a name twice": lambda data: data["numeric"].append("item"),
+    "a candidate that is no column": lambda data: data["sequences"][1]["fields"][0].update(candidate="user"),
+    "a field of another size than its candidate": lambda data: data["sequences"][1]["fields"][0].update(n_ids=8),
+    "numbers with a candidate": lambda data: data["sequences"][1]["fields"][0].update(n_ids=None),
+    "a sequence of nothing": lambda data: data["sequences"].append({"fields": []}),
+    "an unknown attribute": lambda data: data["bags"][0].update(size=3),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_json_that_describes_no_layout_is_refused(name):
+    data = json.loads(LAYOUT.to_json())
+    WRONG[name](data)
+
+    with pytest.raises(ValueError, match="Give what to_json returned"):
+        FeatureLayout.from_json(json.dumps(data))
+
+
+def test_text_that_is_no_json_is_refused():
+    with pytest.raises(ValueError, match="Expecting"):
+        FeatureLayout.from_json("{")

@@ -18,6 +18,7 @@ from sklearn_din.preprocessing._raw_rows import RawRows
 from sklearn_din.preprocessing._table import EncodedTable
 from sklearn_din.utils._arrow import release_memory
 
+_VIEWS = ("layout_", "vocabularies_", "numeric_transformer_")  # attributes of _encoding under public names
 _SELECTION: list[Any] = [StrOptions({"auto"}), list, tuple, np.ndarray, callable]
 
 
@@ -272,6 +273,21 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
     def __sklearn_is_fitted__(self) -> bool:
         return "_encoding" in self.__dict__
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        encoding = state.pop("_encoding", None)
+        if encoding is not None:
+            state = {name: value for name, value in state.items() if name not in _VIEWS}
+            state["_encoding"] = encoding.to_state()
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        state = dict(state)
+        encoding = state.pop("_encoding", None)
+        super().__setstate__(state)
+        if encoding is not None:
+            self._remember(Encoding.from_state(encoding))
+
     def _learn(self, X: Any, y: Any) -> RawRows:
         self.__dict__.pop("_encoding", None)  # where fit fails the names are new already: not fitted then
         frame = frame_of(self, X, reset=True)
@@ -285,14 +301,18 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         )
         rows = RawRows(frame, roles, int(self.max_length))
         is_fraction = not isinstance(self.min_frequency, Integral)
-        self._encoding = Encoding.learn(
+        encoding = Encoding.learn(
             rows,
             y,
             min_count=self.min_frequency * frame.n_samples if is_fraction else self.min_frequency,
             max_categories=self.max_categories,
             numeric_transformer=self.numeric_transformer,
         )
-        self.layout_ = self._encoding.layout
-        self.vocabularies_ = self._encoding.vocabularies
-        self.numeric_transformer_ = None if self._encoding.numeric is None else self._encoding.numeric.transformer
+        self._remember(encoding)
         return rows
+
+    def _remember(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self.layout_ = encoding.layout
+        self.vocabularies_ = encoding.vocabularies
+        self.numeric_transformer_ = None if encoding.numeric is None else encoding.numeric.transformer

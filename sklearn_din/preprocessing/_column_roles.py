@@ -32,6 +32,31 @@ class ColumnRoles:
     numeric: tuple[str, ...]
     bags: tuple[str, ...]
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "ColumnRoles":
+        """Return the roles in a dict of the attributes.
+
+        Parameters
+        ----------
+        state : mapping
+            May be damaged, or forged; lists will do for tuples.
+
+        Returns
+        -------
+        ColumnRoles
+            Of columns whose names are strings.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the state describes no roles.
+        """
+        sequences = tuple(
+            tuple((_string(name), None if candidate is None else _string(candidate)) for name, candidate in sequence)
+            for sequence in state["sequences"]
+        )
+        return cls(sequences, *(tuple(map(_string, state[role])) for role in ("categorical", "numeric", "bags")))
+
     @property
     def fields(self) -> dict[str, str | None]:
         """Candidate column of each field of each sequence."""
@@ -94,6 +119,13 @@ def assign_roles(
         raise ValueError(msg)
     by_role = {role: tuple(name for name in frame.names if roles.get(name) == role) for role in _PARAMETERS}
     return ColumnRoles(sequences, *(by_role[parameter] for parameter in _PARAMETERS))
+
+
+def _string(name: Any) -> str:
+    if not isinstance(name, str):
+        msg = f"Names of columns must be strings: got {shown(name)}."
+        raise TypeError(msg)
+    return name
 
 
 def _named(X: Any, frame: Frame, parameter: str, selection: Selection, *, settled: set[str]) -> list[str]:

@@ -1,22 +1,24 @@
 """What ``fit`` learns, and how it turns rows into an ``EncodedTable`` and back."""
 
-import hashlib
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
+from sklearn_din.layout import FeatureLayout
 from sklearn_din.preprocessing._column_roles import ColumnRoles
 from sklearn_din.preprocessing._inverse import decode_table
 from sklearn_din.preprocessing._items import numbers_of
-from sklearn_din.preprocessing._numeric import NumberScale, NumericColumns
+from sklearn_din.preprocessing._layouts import fingerprint_of, make_layout
+from sklearn_din.preprocessing._number_scale import NumberScale
+from sklearn_din.preprocessing._numeric import NumericColumns
 from sklearn_din.preprocessing._raw_rows import RawRows
 from sklearn_din.preprocessing._table import EncodedTable
 from sklearn_din.preprocessing._vocabulary import Vocabulary
+from sklearn_din.utils._frames import KINDS
 from sklearn_din.utils._pieces import shown
 from sklearn_din.utils._ragged import Ragged
 
@@ -93,10 +95,79 @@ class Encoding:
         numeric = None
         if rows.roles.numeric:
             numeric = NumericColumns.learn(numeric_transformer, rows.matrix, rows.roles.numeric, y)
-        layout = _layout(rows, vocabularies, () if numeric is None else numeric.names)
-        layout = replace(layout, fingerprint=_fingerprint(vocabularies, scales | _scales_of_numbers(rows)))
+        raw = zip(rows.roles.numeric, rows.matrix.T, strict=True)  # whatever the transformer makes of them
+        raw_scales = {name: NumberScale.learn(column) for name, column in raw}
+        fingerprint = fingerprint_of(vocabularies, scales | raw_scales)
+        layout = make_layout(
+            rows.roles, vocabularies, scales, numeric, max_length=rows.max_length, fingerprint=fingerprint
+        )
         frame = rows.frame
         return cls(tuple(frame.names), frame.kind, frame.is_named, rows.roles, vocabularies, scales, numeric, layout)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what was learnt as plain values and arrays of numbers; a user's own transformer as it is.
+
+        Returns
+        -------
+        dict
+            What ``from_state`` takes.
+        """
+        return {
+            "names": list(self.names),
+            "kind": self.kind,
+            "is_named": self.is_named,
+            "roles": asdict(self.roles),
+            "vocabularies": {name: vocabulary.to_state() for name, vocabulary in self.vocabularies.items()},
+            "scales": {name: asdict(scale) for name, scale in self.scales.items()},
+            "numeric": None if self.numeric is None else self.numeric.to_state(),
+            "max_length": self.layout.max_length,
+            "fingerprint": self.layout.fingerprint,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Encoding":
+        """Return the encoding that ``to_state`` described.
+
+        Parameters
+        ----------
+        state : mapping
+            May be damaged, or forged.
+
+        Returns
+        -------
+        Encoding
+            Ready to encode.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the state describes no encoding.
+        """
+        names, roles = tuple(state["names"]), ColumnRoles.from_state(state["roles"])
+        vocabularies = {name: Vocabulary.from_state(each) for name, each in state["vocabularies"].items()}
+        scales = {name: NumberScale.from_state(each) for name, each in state["scales"].items()}
+        numeric = None if state["numeric"] is None else NumericColumns.from_state(state["numeric"])
+        max_length, fingerprint = state["max_length"], state["fingerprint"]
+        layout = make_layout(roles, vocabularies, scales, numeric, max_length=max_length, fingerprint=fingerprint)
+        columns = [*roles.fields, *roles.categorical, *roles.numeric, *roles.bags]
+        if (
+            len(set(names)) < len(names)
+            or len(set(columns)) < len(columns)
+            or not set(columns) <= set(names)
+            or not set(layout.candidates) <= set(roles.categorical)
+            or set(layout.tables) != set(vocabularies)
+            or {field.name for field in layout.fields if field.is_numeric} != set(scales)
+            or any(name in scales and candidate is not None for name, candidate in roles.fields.items())
+            or (numeric is None) != (not roles.numeric)
+            or state["kind"] not in KINDS
+            or type(state["is_named"]) is not bool
+            or not isinstance(fingerprint, str)
+            or type(max_length) is not int
+            or max_length < 1
+        ):
+            msg = f"The columns {', '.join(map(repr, columns))} and what was learnt of them do not fit together."
+            raise ValueError(msg)
+        return cls(names, state["kind"], state["is_named"], roles, vocabularies, scales, numeric, layout)
 
     def encode(self, rows: RawRows) -> EncodedTable:
         """Return the table of rows.
@@ -218,40 +289,3 @@ def _example(rows: RawRows, name: str) -> str:
 def _spoken(families: frozenset[str]) -> str:
     words = {"binary": "bytes", "boolean": "booleans", "number": "numbers", "string": "strings"}
     return " and ".join(words[family] for family in sorted(families)) or "no values"
-
-
-def _scales_of_numbers(rows: RawRows) -> dict[str, NumberScale]:
-    """Return the scales of the numeric columns, which tell training rows apart whatever the numeric transformer is."""
-    return {name: NumberScale.learn(column) for name, column in zip(rows.roles.numeric, rows.matrix.T, strict=True)}
-
-
-def _fingerprint(vocabularies: Mapping[str, Vocabulary], scales: Mapping[str, NumberScale]) -> str:
-    digest = hashlib.sha256()
-    for name, vocabulary in sorted(vocabularies.items()):
-        digest.update(name.encode() + vocabulary.digest)
-    for name, scale in sorted(scales.items()):
-        digest.update(f"{name} {scale.mean:.6g} {scale.scale:.6g}".encode())  # the order of the rows moves later digits
-    return digest.hexdigest()
-
-
-def _layout(rows: RawRows, vocabularies: Mapping[str, Vocabulary], numeric: tuple[str, ...]) -> FeatureLayout:
-    sequences = []
-    for sequence in rows.roles.sequences:
-        fields = []
-        for name, candidate in sequence:
-            is_numeric = name in rows.number_fields
-            fields.append(BehaviorField(name, candidate, None if is_numeric else vocabularies[candidate or name].n_ids))
-        sequences.append(BehaviorSequence(tuple(fields)))
-    layout = FeatureLayout(
-        categorical=tuple(IdColumn(name, vocabularies[name].n_ids) for name in rows.roles.categorical),
-        numeric=numeric,
-        sequences=tuple(sequences),
-        bags=tuple(IdColumn(name, vocabularies[name].n_ids) for name in rows.roles.bags),
-        max_length=rows.max_length,
-    )
-    for kind, names in (("columns", layout.columns), ("columns of its padded matrix", layout.padded_names)):
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            msg = f"Two {kind} of the encoded table would be called {twice!r}. Rename the column of X."
-            raise ValueError(msg)
-    return layout

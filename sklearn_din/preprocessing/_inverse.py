@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sklearn_din.preprocessing._numeric import NumberScale, NumericColumns
+from sklearn_din.preprocessing._number_scale import NumberScale
+from sklearn_din.preprocessing._numeric import NumericColumns
 from sklearn_din.preprocessing._table import EncodedTable
 from sklearn_din.preprocessing._vocabulary import Vocabulary
 from sklearn_din.utils._frames import build_frame

@@ -1,6 +1,6 @@
-"""Numbers for the network: numeric columns through a scikit-learn transformer, behavior fields standardised."""
+"""Numeric columns, through a transformer of scikit-learn, for the network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,6 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_din.utils._columns import Column
 from sklearn_din.utils._pieces import shown
 
 
@@ -64,7 +63,7 @@ class NumericColumns:
         """
         is_default = transformer is None
         if is_default:
-            transformer = make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler())
+            transformer = _default()
         with _plain_arrays():
             fitted = _giving_arrays(clone(transformer)).fit(matrix, y)
             if hasattr(fitted, "get_feature_names_out"):
@@ -79,6 +78,66 @@ class NumericColumns:
                     raise ValueError(msg)
                 out = tuple(names)
         return cls(fitted, is_default, out)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the library's own transformer as numbers, which every version of scikit-learn can go on with.
+
+        Returns
+        -------
+        dict
+            What ``from_state`` takes; a user's own transformer is in it as it is.
+        """
+        if not self.is_default:
+            return {"names": list(self.names), "transformer": self.transformer}
+        imputer, scaler = (step for _, step in self.transformer.steps)
+        return {
+            "names": list(self.names),
+            "statistics": imputer.statistics_,
+            "indicated": imputer.indicator_.features_,
+            "mean": scaler.mean_,
+            "variance": scaler.var_,
+            "scale": scaler.scale_,
+            "n_samples": int(scaler.n_samples_seen_),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "NumericColumns":
+        """Return the columns that ``to_state`` described.
+
+        Parameters
+        ----------
+        state : mapping
+            May be damaged, or forged.
+
+        Returns
+        -------
+        NumericColumns
+            Fitted.
+
+        Raises
+        ------
+        IndexError, KeyError, TypeError, ValueError
+            If the state describes no numeric columns.
+        """
+        names = tuple(state["names"])
+        if "transformer" in state:
+            return cls(state["transformer"], False, names)
+        statistics, indicated = state["statistics"], state["indicated"]
+        # Two rows from which scikit-learn learns the same: each statistic, and where values were missing.
+        rows = np.vstack([statistics, statistics])
+        rows[0, indicated] = np.nan
+        with _plain_arrays():
+            transformer = _giving_arrays(_default()).fit(rows)
+        scaler = transformer.steps[1][1]
+        learnt = [np.asarray(state[name], dtype=np.float64) for name in ("mean", "variance", "scale")]
+        width = rows.shape[1] + len(indicated)
+        is_finite = all(np.isfinite(each).all() for each in (statistics, *learnt))
+        if not is_finite or len(names) != width or any(each.shape != (width,) for each in learnt):
+            msg = f"The transformer of {rows.shape[1]} numeric columns does not give the {len(names)} that it names."
+            raise ValueError(msg)
+        scaler.mean_, scaler.var_, scaler.scale_ = learnt
+        scaler.n_samples_seen_ = state["n_samples"]
+        return cls(transformer, True, names)
 
     def transform(self, matrix: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the transformed columns.
@@ -159,68 +218,8 @@ class NumericColumns:
         return raw
 
 
-@dataclass(frozen=True)
-class NumberScale:
-    """Mean and standard deviation of a behavior field of numbers, over the behaviors of the training rows.
-
-    Attributes
-    ----------
-    mean, scale : float
-        0 and 1 where there is no number; ``scale`` is 1 where all numbers are equal.
-    """
-
-    mean: float
-    scale: float
-
-    @classmethod
-    def learn(cls, values: NDArray[np.float64]) -> "NumberScale":
-        """Return mean and standard deviation of ``values`` ``(n_behaviors,)``; NaN is left out."""
-        is_missing = np.isnan(values)
-        present = values[~is_missing] if is_missing.any() else values
-        if not len(present):
-            return cls(0.0, 1.0)
-        # All values equal: rounding in the mean would give a tiny deviation, and huge standardised values.
-        scale = float(present.std()) if present.min() < present.max() else 0.0
-        return cls(float(present.mean()), scale or 1.0)
-
-    def transform(self, column: Column, values: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return standardised values, 0 where missing.
-
-        Parameters
-        ----------
-        column : Column
-            Where the values are from, for the message.
-        values : ndarray of shape (n_behaviors,)
-            NaN where missing.
-
-        Returns
-        -------
-        ndarray of shape (n_behaviors,), float32
-            Finite.
-
-        Raises
-        ------
-        ValueError
-            If a standardised value does not fit in float32.
-        """
-        with np.errstate(over="ignore"):
-            scaled = values - self.mean
-            scaled /= self.scale
-            numbers = scaled.astype(np.float32)
-        bad = np.flatnonzero(np.isinf(numbers))
-        if len(bad):
-            msg = (
-                f"Column {column.name!r} holds a number that is too large after standardising (mean {self.mean:.3g}, "
-                f"standard deviation {self.scale:.3g}): row {column.row_of(bad[0])} has {shown(values[bad[0]])}. "
-                "Clip it, or take its logarithm."
-            )
-            raise ValueError(msg)
-        numbers[np.isnan(numbers)] = 0.0
-        return numbers
-
-    def inverse_transform(self, numbers: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the values ``(n_behaviors,)`` before standardising; the mean where one was missing."""
-        return numbers.astype(np.float64) * self.scale + self.mean
+def _default() -> Any:
+    return make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler())
 
 
 def _giving_arrays(transformer: Any) -> Any:

@@ -1,7 +1,7 @@
 """Value to id and back: one vocabulary for each embedding table."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sklearn_din.layout import FIRST_ID, UNKNOWN_ID
-from sklearn_din.preprocessing._factors import count_rows, gather
+from sklearn_din.preprocessing._factors import gather
 from sklearn_din.preprocessing._items import FAMILIES, ItemPart, Items
+from sklearn_din.preprocessing._numbering import count_values, number_values, rank_values
 
 _MISSING = "missing"
+_TEXT = {"binary": pa.large_binary(), "string": pa.large_string()}
+_NUMBERS = {"boolean": np.bool_, "fraction": np.float64, "integer": np.int64, "large": np.uint64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +59,15 @@ class Vocabulary:
             The same for any order of the rows.
         """
         kinds = sorted({part.kind for items in columns for part in items.parts})
-        counted = {kind: _count(columns, kind) for kind in kinds}
+        counted = {kind: count_values(columns, kind) for kind in kinds}
         values = {kind: distinct for kind, (distinct, _) in counted.items()}
-        ranks = _ranks(values)
+        ranks = rank_values(values)
         n_missing = sum(items.n_missing for items in columns if not items.column.is_list)
         if n_missing:
             kinds.append(_MISSING)
             counted[_MISSING] = (pa.nulls(1), np.array([n_missing]))
             ranks[_MISSING] = np.array([0])
-        ids = _number([(kind, counted[kind][1], ranks[kind]) for kind in kinds], min_count, max_categories)
+        ids = number_values([(kind, counted[kind][1], ranks[kind]) for kind in kinds], min_count, max_categories)
         known = {}
         for kind, distinct in values.items():
             kept = np.flatnonzero(ids[kind])
@@ -94,6 +97,44 @@ class Vocabulary:
             digest.update(ids[order].tobytes())
             digest.update(pa.record_batch({"values": distinct.take(pa.array(order))}).serialize())
         return digest.digest()
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the vocabulary as plain values and arrays of numbers.
+
+        Returns
+        -------
+        dict
+            What ``from_state`` takes; the arrays share memory with the vocabulary.
+        """
+        known = {kind: {"ids": ids, **_arrays_of(values)} for kind, (values, ids) in self.known.items()}
+        return {"known": known, "missing_id": self.missing_id, "families": sorted(self.families)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Vocabulary":
+        """Return the vocabulary that ``to_state`` described.
+
+        Parameters
+        ----------
+        state : mapping
+            May be damaged, or forged.
+
+        Returns
+        -------
+        Vocabulary
+            Each of its ids stands for one value.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the state describes no vocabulary.
+        """
+        known = {
+            kind: (_values_of(kind, arrays), _checked(arrays["ids"], np.int32))
+            for kind, arrays in state["known"].items()
+        }
+        vocabulary = cls(known, state["missing_id"], frozenset(state["families"]))
+        vocabulary._check()
+        return vocabulary
 
     def encode(self, items: Items) -> NDArray[np.int32]:
         """Return the ids of items.
@@ -176,6 +217,22 @@ class Vocabulary:
         )
         raise TypeError(msg)
 
+    def _check(self) -> None:
+        """Raise where ids and values are not one to one."""
+        ids = np.concatenate([ids for _, ids in self.known.values()] + [np.array([], dtype=np.int32)])
+        if self.missing_id is not None:
+            ids = np.append(ids, self.missing_id)
+        if not np.array_equal(np.sort(ids), np.arange(FIRST_ID, FIRST_ID + len(ids))):
+            msg = f"The ids of {len(ids)} values must be {FIRST_ID}, {FIRST_ID + 1}, … without gaps or repetitions."
+            raise ValueError(msg)
+        if not self.families <= set(FAMILIES.values()):
+            msg = f"Families of values must be among {sorted(set(FAMILIES.values()))}: got {sorted(self.families)}."
+            raise ValueError(msg)
+        for kind, (values, kind_ids) in self.known.items():
+            if len(values) != len(kind_ids) or len(pc.unique(values)) != len(values):
+                msg = f"Each id must have one value: there are {len(kind_ids)} ids and {len(values)} values ({kind})."
+                raise ValueError(msg)
+
     def _lookup(self, part: ItemPart) -> NDArray[np.int32]:
         if part.kind not in self.known:
             return np.full(len(part.values), UNKNOWN_ID, dtype=np.int32)
@@ -188,76 +245,33 @@ class Vocabulary:
         return gather(ids, places) if is_direct else gather(ids[places], part.factors[1])
 
 
-def _count(columns: Sequence[Items], kind: str) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return the distinct values of a kind and the number of rows that hold each."""
-    found = [(items, part) for items in columns for part in items.parts if part.kind == kind]
-    found.sort(key=lambda pair: -len(pair[1].values))  # the codes of the first one are kept as they are
-    distinct, codes = _in_common([part for _, part in found])
-    if len(found) == 1 and not found[0][0].column.is_list:
-        return distinct, np.bincount(codes[0], minlength=len(distinct))
-    offsets = [items.offsets(part) for items, part in found]
-    return distinct, count_rows(list(zip(codes, offsets, strict=True)), len(distinct))
+def _arrays_of(values: pa.Array) -> dict[str, NDArray[Any]]:
+    """Return the memory of an Arrow array without missing values as arrays of numbers."""
+    if not (pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)):
+        return {"values": values.to_numpy(zero_copy_only=False)}
+    _, ends, text = values.buffers()
+    offsets = np.frombuffer(ends, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
+    data = np.frombuffer(text, dtype=np.uint8) if text is not None else np.array([], dtype=np.uint8)
+    return {"offsets": offsets - offsets[0], "text": data[offsets[0] : offsets[-1]]}
 
 
-def _in_common(parts: Sequence[ItemPart]) -> tuple[pa.Array, list[NDArray[np.int32]]]:
-    """Return the distinct values of all parts, and for each part the place of its values among them."""
-    first, *others = [part.factors for part in parts]
-    if not others:
-        return first[0], [first[1]]
-    # Arrow numbers values in order of appearance: those of the first part keep their places.
-    encoded = pa.concat_arrays([distinct for distinct, _ in (first, *others)]).dictionary_encode()
-    starts = np.cumsum([len(distinct) for distinct, _ in (first, *others)])[:-1]
-    tables = np.split(encoded.indices.to_numpy(), starts)[1:]
-    moved = [gather(table, codes) for table, (_, codes) in zip(tables, others, strict=True)]
-    return encoded.dictionary, [first[1], *moved]
+def _values_of(kind: str, arrays: Mapping[str, Any]) -> pa.Array:
+    """Return the Arrow array that ``_arrays_of`` described."""
+    if kind in _TEXT:
+        offsets, text = _checked(arrays["offsets"], np.int64), _checked(arrays["text"], np.uint8)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+        values = pa.Array.from_buffers(_TEXT[kind], len(offsets) - 1, buffers)
+        values.validate(full=True)
+        return values
+    values = _checked(arrays["values"], _NUMBERS[kind])
+    if kind == "fraction" and not np.isfinite(values).all():
+        msg = "Values of a vocabulary must be finite."
+        raise ValueError(msg)
+    return pa.array(values)
 
 
-def _ranks(values: dict[str, pa.Array]) -> dict[str, NDArray[np.int64]]:
-    """Return the place of each value in the order of its family."""
-    ranks = {}
-    for kind in set(values) & {"binary", "boolean", "string"}:
-        ranks[kind] = _inverse(pc.sort_indices(values[kind]).to_numpy())
-    numbers = [kind for kind in ("integer", "fraction", "large") if kind in values]
-    if numbers:
-        # Integers compare exactly as int64, fractions by their whole part first; all of uint64 comes after int64.
-        arrays = [values[kind].to_numpy() for kind in numbers]
-        is_large = np.concatenate(
-            [np.full(len(array), kind == "large") for kind, array in zip(numbers, arrays, strict=True)]
-        )
-        whole = np.concatenate([_whole(kind, array) for kind, array in zip(numbers, arrays, strict=True)])
-        rest = np.concatenate(
-            [array - np.floor(array) if array.dtype.kind == "f" else np.zeros(len(array)) for array in arrays]
-        )
-        places = _inverse(np.lexsort((rest, whole, is_large)))
-        ranks |= dict(zip(numbers, np.split(places, np.cumsum([len(array) for array in arrays])[:-1]), strict=True))
-    return ranks
-
-
-def _whole(kind: str, array: NDArray[Any]) -> NDArray[np.int64]:
-    if kind == "large":
-        return (array - np.uint64(2**63)).astype(np.int64)
-    return np.floor(array).astype(np.int64) if kind == "fraction" else array
-
-
-def _inverse(order: NDArray[Any]) -> NDArray[np.int64]:
-    places = np.empty(len(order), dtype=np.int64)
-    places[order] = np.arange(len(order))
-    return places
-
-
-def _number(
-    counted: list[tuple[str, NDArray[np.int64], NDArray[np.int64]]], min_count: float, max_categories: int | None
-) -> dict[str, NDArray[np.int32]]:
-    """Return the id of each value of each kind; 0 for those that are cut."""
-    if not counted:
-        return {}
-    names = sorted({FAMILIES.get(kind, kind) for kind, _, _ in counted})
-    family = np.concatenate([np.full(len(n), names.index(FAMILIES.get(kind, kind))) for kind, n, _ in counted])
-    counts = np.concatenate([n for _, n, _ in counted])
-    rank = np.concatenate([places for _, _, places in counted])
-    order = np.lexsort((rank, family, -counts))
-    order = order[counts[order] >= min_count][:max_categories]
-    ids = np.zeros(len(counts), dtype=np.int32)
-    ids[order] = FIRST_ID + np.arange(len(order), dtype=np.int32)
-    ends = np.cumsum([len(n) for _, n, _ in counted])[:-1]
-    return {kind: part for (kind, _, _), part in zip(counted, np.split(ids, ends), strict=True)}
+def _checked(array: Any, dtype: type[np.generic]) -> NDArray[Any]:
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
+        msg = f"A vocabulary is made of one-dimensional arrays: one of {np.dtype(dtype)} is missing."
+        raise TypeError(msg)
+    return np.ascontiguousarray(array)

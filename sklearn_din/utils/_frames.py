@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from sklearn_din.utils._columns import Column, read_column
 
+KINDS = frozenset({"pandas", "polars", "pyarrow", "dict", "array"})
+
 
 class Frame:
     """Columns of one length under their names; a column is read on first use.

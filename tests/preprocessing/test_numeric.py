@@ -9,7 +9,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, MinMaxScaler, StandardScaler
 
-from sklearn_din.preprocessing._numeric import NumberScale, NumericColumns
+from sklearn_din.preprocessing._number_scale import NumberScale
+from sklearn_din.preprocessing._numeric import NumericColumns
 from sklearn_din.utils._columns import read_column
 
 NAN = np.nan
