@@ -151,7 +151,10 @@ class FeatureLayout:
         """The columns whose ids each embedding table holds: a candidate column first, then its fields."""
         table_of = {column.name: column.name for column in (*self.categorical, *self.bags)}
         table_of |= {field.name: field.table for field in self.fields if not field.is_numeric}
-        return {table: tuple(name for name in table_of if table_of[name] == table) for table in self.tables}
+        columns: dict[str, list[str]] = {table: [] for table in self.tables}
+        for name, table in table_of.items():
+            columns[table].append(name)
+        return {table: tuple(names) for table, names in columns.items()}
 
     @property
     def columns(self) -> tuple[str, ...]:

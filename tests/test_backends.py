@@ -1,5 +1,6 @@
 """joblib's backends: the same results from each, big arrays as memory maps, and a warning where a fork would hang."""
 
+import multiprocessing
 import os
 import pickle
 import subprocess
@@ -123,7 +124,9 @@ def test_a_search_over_a_big_table_in_two_processes_gives_the_serial_results():
 
 
 @pytest.mark.parametrize("make", [DINClassifier, DINRegressor])
-def test_cloning_for_the_backend_that_forks_warns(make):
+@pytest.mark.skipif(multiprocessing.get_all_start_methods()[0] != "fork", reason="processes are not forked here")
+def test_cloning_for_the_backend_that_forks_warns(make, monkeypatch):
+    monkeypatch.delenv("JOBLIB_START_METHOD", raising=False)
     with joblib.parallel_config(backend="multiprocessing"), pytest.warns(UserWarning, match=FORKS):
         clone(make_pipeline(BehaviorEncoder(BEHAVIORS), make()))
 
@@ -135,6 +138,16 @@ def test_no_other_backend_warns(clicks, backend):
         warnings.simplefilter("error")
         clone(DINClassifier())
         pickle.loads(pickle.dumps(DINClassifier(**SMALL).fit(table, clicks[1]))).predict(table)
+
+
+def test_the_backend_that_forks_does_not_warn_where_it_does_not_fork(monkeypatch):
+    with warnings.catch_warnings(), joblib.parallel_config(backend="multiprocessing", n_jobs=1):
+        warnings.simplefilter("error")
+        clone(DINClassifier())
+    monkeypatch.setenv("JOBLIB_START_METHOD", "spawn")
+    with warnings.catch_warnings(), joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        warnings.simplefilter("error")
+        clone(DINClassifier())
 
 
 def test_without_a_backend_set_nothing_warns():

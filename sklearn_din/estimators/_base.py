@@ -15,7 +15,7 @@ from sklearn_din.estimators._input import as_table
 from sklearn_din.estimators._network import architecture_of, load_module, make_module
 from sklearn_din.estimators._parameters import DINParameters, training_length
 from sklearn_din.estimators._validation import make_validator
-from sklearn_din.estimators._weights import check_some_weight, check_weight, relative
+from sklearn_din.estimators._weights import as_shares, check_some_weight, check_weight
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.training import (
     Evaluation,
@@ -86,8 +86,9 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             module, examples, given = self._check_all(
                 previous, (X, y, sample_weight), (X_val, y_val, sample_weight_val)
             )
-        except BaseException:  # the last fit is not lost for a mistake in the arguments, or Ctrl-C before training
-            self.__dict__ = before
+        except BaseException:
+            if previous is not None:  # what was to go on is not lost for a mistake in the arguments, or Ctrl-C
+                self.__dict__ = before
             raise
         del before
         random = make_random_source(self.random_state, self.device_)
@@ -161,7 +162,7 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
 
     def _examples(self, table, y, sample_weight, *, name):
         """Rows with their target and weight; a weight of 0 is an absent row."""
-        weight = self._class_weighted(y, None if sample_weight is None else relative(sample_weight))
+        weight = self._class_weighted(y, None if sample_weight is None else as_shares(sample_weight))
         if weight is not None:
             check_some_weight(weight)
         positions = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
@@ -245,7 +246,7 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             )
             if evaluation.best_ is None:
                 raise ValueError(msg)
-            warnings.warn(msg, ConvergenceWarning, stacklevel=4)
+            warnings.warn(msg, ConvergenceWarning, stacklevel=6)  # past fit and what checks its parameters
         evaluation.release()
         net.optimizer_.state.clear()
         net.module_.zero_grad()
@@ -260,16 +261,7 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         check_is_fitted(self)
         table = as_table(self, X, reset=False)
         with threads(self.n_threads):
-            raw = predict_raw(self.module_, TensorTable(table, self.device_)).numpy()
-        is_bad = ~np.isfinite(raw)
-        if is_bad.any():
-            row = int(np.argmax(is_bad.reshape(len(raw), -1).any(axis=1)))
-            msg = (
-                f"The prediction for row {row} is not finite: its numbers are too large for this network. "
-                "Scale or clip the numeric columns of X as in fit."
-            )
-            raise ValueError(msg)
-        return raw
+            return check_prediction(predict_raw(self.module_, TensorTable(table, self.device_)).numpy())
 
     def __getstate__(self):
         """Return parameters and fitted attributes as plain values and arrays, the network as its weights."""
@@ -293,3 +285,17 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             self.device_ = torch.device("cpu")
         module = load_module(self.layout_, self._n_outputs, self._architecture, weights).to(self.device_)
         self.net_ = build_net(module, self._make_criterion()).initialize()
+        module.eval()
+
+
+def check_prediction(values):
+    """Return predictions ``(n_samples,)`` or ``(n_samples, n_outputs)``, or raise if one is not finite."""
+    is_bad = ~np.isfinite(values)
+    if is_bad.any():
+        row = int(np.argmax(is_bad.reshape(len(values), -1).any(axis=1)))
+        msg = (
+            f"The prediction for row {row} is not finite: numbers in X, or weights of the network, are too large. "
+            "Scale or clip the numeric columns as in fit."
+        )
+        raise ValueError(msg)
+    return values

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from sklearn_din.estimators._base import BaseDIN
-from sklearn_din.estimators._weights import relative
+from sklearn_din.estimators._weights import as_shares
 from sklearn_din.training import BinaryLogLoss, MulticlassLogLoss
 from sklearn_din.utils._pieces import shown
 
@@ -171,9 +171,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
     Two rows are enough, one of each class; a last batch of a single row joins the one before it. Constant columns, ids
     that are all unknown and histories that are all empty train a finite model, which then knows no more than the mean.
     Training that diverges ends with the weights of the best finite evaluation and a ``ConvergenceWarning``, or raises
-    where there is none. Ctrl-C in training leaves the estimator unfitted; an error or Ctrl-C in the checks before it
-    leaves the last fit. joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use
-    "loky".
+    where there is none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` before training as it
+    was). joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
 
     References
     ----------
@@ -409,7 +408,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
                 )
                 raise ValueError(msg)
             if self._class_weights.any():
-                self._class_weights = relative(self._class_weights)
+                self._class_weights = as_shares(self._class_weights)
 
     def _encode_target(self, y, positions, name):
         return self._codes(y).astype(np.int64 if self._n_outputs > 1 else np.float32)

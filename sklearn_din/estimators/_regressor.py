@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sklearn_din.estimators._base import BaseDIN
-from sklearn_din.estimators._weights import relative
+from sklearn_din.estimators._base import BaseDIN, check_prediction
+from sklearn_din.estimators._weights import as_shares
 from sklearn_din.training import SquaredError
 from sklearn_din.utils._pieces import shown
 
@@ -164,8 +164,8 @@ class DINRegressor(RegressorMixin, BaseDIN):
     One row is enough; a last batch of a single row joins the one before it. Constant columns, ids that are all unknown
     and histories that are all empty train a finite model, which then knows no more than the mean. Training that
     diverges ends with the weights of the best finite evaluation and a ``ConvergenceWarning``, or raises where there is
-    none. Ctrl-C in training leaves the estimator unfitted; an error or Ctrl-C in the checks before it leaves the last
-    fit. joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
+    none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` before training as it was). joblib's
+    backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
 
     References
     ----------
@@ -233,7 +233,8 @@ class DINRegressor(RegressorMixin, BaseDIN):
         TypeError, ValueError
             If ``X`` was not encoded as in ``fit``, or a prediction is not finite: numbers too large for the network.
         """
-        return self._raw_output(X) * self._scale + self._mean
+        with np.errstate(over="ignore"):
+            return check_prediction(self._raw_output(X) * self._scale + self._mean)
 
     def _validate_target(self, y, name):
         y = column_or_1d(y, warn=True)
@@ -246,7 +247,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
         weight = None
         if sample_weight is not None:
             is_there = sample_weight > 0
-            y, weight = y[is_there], relative(sample_weight[is_there])
+            y, weight = y[is_there], as_shares(sample_weight[is_there])
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(np.average(y, weights=weight))
             scale = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))

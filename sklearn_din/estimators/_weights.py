@@ -57,7 +57,7 @@ def check_some_weight(weight: NDArray[np.float64]) -> None:
         raise ValueError(msg)
 
 
-def relative(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def as_shares(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return weights as shares of the largest one, so that neither their sums nor their products overflow.
 
     Parameters

@@ -1,5 +1,6 @@
 """A document and arrays as the bytes of a safetensors file with a checksum, written in one step."""
 
+import errno
 import hashlib
 import json
 import os
@@ -16,11 +17,14 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from sklearn_din.exceptions import ModelFileError
+from sklearn_din.utils._pieces import shown
 
 FORMAT = 1
 KEY = "sklearn_din"  # of the document in the metadata of the file
 CHECKSUM = "sha256"  # a tensor of bytes: of the last type, and the last of its names, so that it ends the file
-N_BYTES = hashlib.sha256().digest_size
+CHECKSUM_BYTES = hashlib.sha256().digest_size
+LONGEST_STEM = 50  # of the name of the temporary file: names are limited to 255 bytes
+MOST_VERSIONS = 20  # that a message shows
 TYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -46,19 +50,28 @@ def write_container(path: Path, document: Mapping[str, Any], arrays: Mapping[str
     document : mapping
         Of what JSON knows.
     arrays : mapping of str to ndarray
-        Of the types in ``TYPES``, contiguous; their names come before ``CHECKSUM``.
+        Of the types in ``TYPES``, contiguous.
 
     Raises
     ------
     OSError
         If the file can't be written.
+    ValueError
+        If the document is too large.
     """
     text = json.dumps({"format": FORMAT, **document}, allow_nan=False, separators=(",", ":"))
-    data = save({**arrays, CHECKSUM: np.zeros(N_BYTES, dtype=np.uint8)}, metadata={KEY: text})
-    content = memoryview(data)[:-N_BYTES]
+    try:
+        data = save({**arrays, CHECKSUM: np.zeros(CHECKSUM_BYTES, dtype=np.uint8)}, metadata={KEY: text})
+    except SafetensorError as error:
+        msg = f"The model can't be written: {error}. The text in it, columns and parameters, may be too large."
+        raise ValueError(msg) from error
+    if not _ends_with_checksum(_header_of(data)):
+        msg = "This version of safetensors does not write the checksum last. Install an earlier one to save models."
+        raise RuntimeError(msg)
+    content = memoryview(data)[:-CHECKSUM_BYTES]
     with _replacing(path) as temporary, temporary.open("xb") as file:
         file.write(content)
-        file.write(hashlib.sha256(content).digest())
+        file.write(_checksum(content))
         file.flush()
         os.fsync(file.fileno())
 
@@ -87,25 +100,24 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]
     """
     data = path.read_bytes()
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")].decode())
+        header = _header_of(data)
         document = json.loads(header["__metadata__"][KEY])
     except (ValueError, LookupError, TypeError, RecursionError):
-        header = document = None
+        header, document = {}, None
     if not isinstance(document, dict):
         msg = f"{path} is not a model file of sklearn_din. Give a file that save_model wrote."
         raise ModelFileError(msg)
-    if document.get("format") != FORMAT:
+    if document.get("format") != FORMAT or type(document["format"]) is not int:
         msg = (
-            f"{path} is of format {document.get('format')!r}, and this version of sklearn_din reads format {FORMAT}. "
-            f"Install the version that wrote it: {versions_of(document)}."
+            f"{path} is of format {shown(document.get('format'))}, or damaged: this version of sklearn_din reads "
+            f"format {FORMAT}. Install the version that wrote it: {versions_of(document)}."
         )
         raise ModelFileError(msg)
-    if hashlib.sha256(memoryview(data)[:-N_BYTES]).digest() != data[-N_BYTES:]:
+    if not _ends_with_checksum(header) or data[-CHECKSUM_BYTES:] != _checksum(memoryview(data)[:-CHECKSUM_BYTES]):
         msg = f"{path} is damaged: its {len(data)} bytes are not those that were written. Copy it again, whole."
         raise ModelFileError(msg)
     try:
-        tensors = dict(deserialize(data))
-        arrays = {name: _array(tensor) for name, tensor in tensors.items() if name != CHECKSUM}
+        arrays = {name: _array(tensor) for name, tensor in deserialize(data) if name != CHECKSUM}
     except (SafetensorError, ValueError, LookupError, OverflowError) as error:
         msg = f"{path} is no whole safetensors file: {error}. Save the model again."
         raise ModelFileError(msg) from error
@@ -126,15 +138,37 @@ def versions_of(document: Mapping[str, Any]) -> str:
         On one line.
     """
     versions = document.get("versions")
-    pairs = versions.items() if isinstance(versions, dict) else ()
-    return ", ".join(f"{name} {number}"[:40] for name, number in pairs) or "unknown versions"
+    pairs = list(versions.items())[:MOST_VERSIONS] if isinstance(versions, dict) else []
+    return ", ".join(f"{shown(name)[1:-1]} {shown(number)[1:-1]}" for name, number in pairs) or "unknown versions"
+
+
+def _header_of(data: bytes) -> dict[str, Any]:
+    header: dict[str, Any] = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")].decode())
+    return header
+
+
+def _ends_with_checksum(header: Mapping[str, Any]) -> bool:
+    """Return whether the checksum is the last of the tensors: no other one lies in what is not covered by it."""
+    try:
+        ends = {name: tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"}
+        checksum = ends.pop(CHECKSUM)
+        return bool(checksum == max(ends.values(), default=0) + CHECKSUM_BYTES)
+    except (AttributeError, LookupError, TypeError):
+        return False
+
+
+def _checksum(content: memoryview) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Give the path of a new file beside ``path``, which becomes it at the end, or goes if there is an error."""
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
+        reason = errno.EACCES if target.is_file() else errno.EISDIR if target.is_dir() else errno.EEXIST
+        raise OSError(reason, os.strerror(reason), str(path))
+    temporary = target.with_name(f".{target.name[:LONGEST_STEM]}.{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
         if target.exists():

@@ -3,63 +3,36 @@
 from collections.abc import Callable
 from typing import Any
 
+from sklearn import config_context
 from sklearn.base import BaseEstimator
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
-from sklearn.feature_selection import VarianceThreshold
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import (
-    Binarizer,
-    FunctionTransformer,
-    KBinsDiscretizer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    Normalizer,
-    OneHotEncoder,
-    PolynomialFeatures,
-    PowerTransformer,
-    QuantileTransformer,
-    RobustScaler,
-    StandardScaler,
-)
+from sklearn.pipeline import Pipeline
 
 from sklearn_din.estimators import DINClassifier, DINRegressor
-from sklearn_din.persistence._meaning import FITTED, check_encoder, check_network, check_padding, check_pipeline
+from sklearn_din.persistence._meaning import (
+    FITTED,
+    PIPELINE,
+    check_encoder,
+    check_network,
+    check_padding,
+    check_pipeline,
+)
+from sklearn_din.persistence._transformers import TRANSFORMERS, build_transformer, transformer_state
 from sklearn_din.preprocessing import BehaviorEncoder
 
-TRANSFORMERS: tuple[type[BaseEstimator], ...] = (
-    Binarizer,
-    ColumnTransformer,
-    FeatureUnion,
-    FunctionTransformer,
-    KBinsDiscretizer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    MissingIndicator,
-    Normalizer,
-    OneHotEncoder,
-    PCA,
-    PolynomialFeatures,
-    PowerTransformer,
-    QuantileTransformer,
-    RobustScaler,
-    SimpleImputer,
-    StandardScaler,
-    VarianceThreshold,
-)
 NETWORKS = (DINClassifier, DINRegressor)
-KINDS = {kind.__name__: kind for kind in (*TRANSFORMERS, *NETWORKS, BehaviorEncoder, Pipeline)}
+CLASSES = {cls.__name__: cls for cls in (*TRANSFORMERS, *NETWORKS, BehaviorEncoder, Pipeline)}
 SELECTIONS = {"categorical_features": "categorical", "numeric_features": "numeric", "bag_features": "bags"}
+ROUTED = ("fit", "partial_fit", "predict", "predict_proba", "decision_function", "score", "transform")
+REQUESTS = "metadata_requests"  # in a state, of ``set_fit_request`` and the like; by method
 
 
-def kind_of(estimator: BaseEstimator) -> str | None:
+def name_of(estimator: BaseEstimator) -> str | None:
     """Return the name under which a file holds an estimator; None if it can't.
 
     Parameters
     ----------
     estimator : estimator
-        Of a subclass is not of the class.
+        One of a subclass is not one of the class.
 
     Returns
     -------
@@ -67,7 +40,7 @@ def kind_of(estimator: BaseEstimator) -> str | None:
         The name of its class.
     """
     name = type(estimator).__name__
-    return name if KINDS.get(name) is type(estimator) else None
+    return name if CLASSES.get(name) is type(estimator) else None
 
 
 def is_transformer(estimator: BaseEstimator) -> bool:
@@ -94,45 +67,71 @@ def state_of(estimator: BaseEstimator) -> tuple[dict[str, Any], list[str]]:
     Parameters
     ----------
     estimator : estimator
-        Of one of ``KINDS``.
+        Of one of ``CLASSES``.
 
     Returns
     -------
     state : dict of str to object
         Parameters and fitted attributes.
     left_out : list of str
-        What only ``fit`` needs and is no plain value.
+        Names of the attributes that have a default in the file, since only ``fit`` needs them and they are no plain
+        values, or that the library does not know.
     """
-    if isinstance(estimator, Pipeline):
-        state = {name: value for name, value in estimator.get_params(deep=False).items() if name != "memory"}
-        return state, ["memory"] if estimator.memory is not None else []
-    state = dict(estimator.__getstate__())
-    left_out = ["its metadata requests"] if state.pop("_metadata_request", None) is not None else []
-    if isinstance(estimator, NETWORKS):
-        known = {*estimator.get_params(deep=False), *FITTED[type(estimator)]}
-        left_out += [name for name in state if name not in known]
-        state = {name: value for name, value in state.items() if name in known}
-        state["device"] = str(state["device"])
-        for name, default in type(estimator)().get_params(deep=False).items():
-            if (name == "callbacks" and state[name]) or (name == "scoring" and not isinstance(state[name], str)):
-                state[name] = default
-                left_out.append(name)
-    if isinstance(estimator, BehaviorEncoder):
-        for name, role in SELECTIONS.items():
-            if callable(state[name]) and "_encoding" in state:
-                chosen = state["_encoding"]["roles"][role]
-                state[name] = [column for column in chosen if column not in estimator.layout_.candidates]
-                left_out.append(name)
+    requests = getattr(estimator, "_metadata_request", None)
+    if isinstance(estimator, TRANSFORMERS):
+        state, left_out = transformer_state(estimator), []
+        if state["parameters"].get("n_jobs") is not None:
+            state["parameters"]["n_jobs"] = None
+            left_out = ["n_jobs"]
+    else:
+        state, left_out = _known_state(estimator)
+    if requests is not None:
+        found = {method: getattr(requests, method).requests for method in ROUTED if hasattr(requests, method)}
+        state[REQUESTS] = {method: dict(request) for method, request in found.items() if request}
     return state, left_out
 
 
-def estimator_of(kind: str, state: dict[str, Any]) -> BaseEstimator:
+def _known_state(estimator: BaseEstimator) -> tuple[dict[str, Any], list[str]]:
+    known = PIPELINE if isinstance(estimator, Pipeline) else _known_attributes(estimator)
+    whole = dict(estimator.__getstate__())
+    state = {name: value for name, value in whole.items() if name in known}
+    left_out = [name for name in whole if name not in known | {"_metadata_request", "_sklearn_version"}]
+    for name, default in _defaults_of(estimator, state).items():
+        if state[name]:
+            left_out.append(name)
+        state[name] = default
+    if isinstance(estimator, NETWORKS):
+        state["device"] = str(state["device"])
+    return state, left_out
+
+
+def _known_attributes(estimator: BaseEstimator) -> set[str]:
+    return {*estimator.get_params(deep=False), *FITTED[type(estimator)]}
+
+
+def _defaults_of(estimator: BaseEstimator, state: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a file does not hold as they are, with what it holds instead."""
+    defaults: dict[str, Any] = {}
+    if state.get("callbacks") is not None:
+        defaults["callbacks"] = None
+    if isinstance(estimator, NETWORKS) and not isinstance(state["scoring"], str):
+        defaults["scoring"] = "loss"
+    if state.get("memory") is not None:
+        defaults["memory"] = None
+    for name, role in SELECTIONS.items():
+        if callable(state.get(name)) and "_encoding" in state:
+            chosen = state["_encoding"]["roles"][role]
+            defaults[name] = [column for column in chosen if column not in estimator.layout_.candidates]
+    return defaults
+
+
+def estimator_of(name: str, state: dict[str, Any]) -> BaseEstimator:
     """Return the estimator of a state, which may be forged.
 
     Parameters
     ----------
-    kind : str
-        One of ``KINDS``.
+    name : str
+        One of ``CLASSES``.
     state : dict of str to object
         What ``state_of`` gave.
 
@@ -146,29 +145,29 @@ def estimator_of(kind: str, state: dict[str, Any]) -> BaseEstimator:
     AttributeError, LookupError, RuntimeError, TypeError, ValueError
         If the state describes no such estimator.
     """
-    cls = KINDS[kind]
+    cls = CLASSES[name]
+    requests = state.pop(REQUESTS, {})
+    estimator = build_transformer(cls, state) if cls in TRANSFORMERS else _build(cls, state)
+    with config_context(enable_metadata_routing=True):
+        for method, request in requests.items():
+            getattr(estimator, f"set_{method}_request")(**request)
+    return estimator
+
+
+def _build(cls: Any, state: dict[str, Any]) -> Any:
     if cls is Pipeline:
         check_pipeline(state)
         estimator = Pipeline(**state)
     else:
-        if cls in _CHECKS:  # a parameter that the version which wrote the state did not have has its default
-            state = cls().get_params(deep=False) | state
-        _CHECKS.get(cls, _check_names)(cls, state)
+        # A parameter that the version which wrote the state did not have has its default.
+        state = cls().get_params(deep=False) | state
+        _CHECKS[cls](cls, state)
         estimator = cls.__new__(cls)
         estimator.__setstate__(state)
     if cls in NETWORKS:
         check_padding(estimator.module_)
-    if hasattr(estimator, "_parameter_constraints"):  # FeatureUnion has none
-        estimator._validate_params()
+    estimator._validate_params()
     return estimator
-
-
-def _check_names(cls: type[BaseEstimator], state: dict[str, Any]) -> None:
-    """Raise where an attribute would hide a method."""
-    for name in state:
-        if not name.isidentifier() or name.startswith("__") or callable(getattr(cls, name, None)):
-            msg = f"A {cls.__name__} has no attribute {name!r} of its own."
-            raise AttributeError(msg)
 
 
 _CHECKS: dict[type[BaseEstimator], Callable[..., None]] = {

@@ -3,28 +3,39 @@
 import os
 import platform
 import warnings
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy
+import pyarrow
+import sklearn
+import torch
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_din import __version__
 from sklearn_din.estimators import DINClassifier, DINRegressor
 from sklearn_din.exceptions import ModelFileError
 from sklearn_din.persistence._container import read_container, versions_of, write_container
 from sklearn_din.persistence._reader import Reader
 from sklearn_din.persistence._writer import Writer
 from sklearn_din.preprocessing import BehaviorEncoder
+from sklearn_din.utils._pieces import shown
 
-PACKAGES = ("numpy", "pyarrow", "scikit-learn", "skorch", "sklearn-din", "torch")
+PACKAGES = {"numpy": numpy, "pyarrow": pyarrow, "scikit-learn": sklearn, "torch": torch}
 MODELS = (Pipeline, BehaviorEncoder, DINClassifier, DINRegressor)
 _NAMES = f"fitted {', '.join(kind.__name__ for kind in MODELS[:-1])} or {MODELS[-1].__name__}"
 # What a reader stumbles over where a document describes no model.
 _SENSELESS = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
+    ImportError,
     LookupError,
+    MemoryError,
+    NameError,
     NotImplementedError,
     RecursionError,
     RuntimeError,
@@ -43,14 +54,16 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
         may ``numeric_transformer``; a ``FunctionTransformer`` with a function of one argument of NumPy, such as
         ``numpy.log1p``.
     path : str or path
-        The file. One that is there is replaced in one step, when the new one is safely on the disk: whoever stops the
-        program, the old file is there or the new one. A program that is killed may leave a file ``.<name>.<...>.tmp``
+        The file. An old one is replaced in one step, when the new one is whole and on the disk: whatever stops the
+        program, there is the old file or the new one. A program that is killed may leave a file ``.<name>.<...>.tmp``
         beside it.
 
     Raises
     ------
     TypeError
         If the file can't hold the model, or a part of it.
+    ValueError
+        If the model could not be loaded again: a parameter that was set after ``fit`` is not valid, for example.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     OSError
@@ -59,9 +72,9 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     Warns
     -----
     UserWarning
-        If parameters that only ``fit`` needs are left out, because they are objects with code of their own: callbacks,
-        and a scorer of the user's. The file has their defaults instead, and for a function that chooses columns the
-        columns that it chose. Of a pipeline's ``memory`` nothing is kept, and of metadata requests.
+        Of what is left out, because only ``fit`` needs it and it is code or leads to code: callbacks, a scorer of the
+        user's, the ``memory`` and ``n_jobs`` of a pipeline or transformer, attributes that the library does not know.
+        The loaded model has the defaults, and for a function that chose columns the columns that it chose.
 
     See Also
     --------
@@ -70,7 +83,7 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     Notes
     -----
     The file is a safetensors file. It holds weights, vocabularies, parameters, classes and the training's history, but
-    no training rows. Each byte is covered by a checksum (SHA-256), which tells of damage, not of forgery.
+    no training rows. Each byte is covered by a checksum (SHA-256), which finds damage, but not forgery.
 
     Examples
     --------
@@ -91,26 +104,32 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     if type(model) not in MODELS:
-        advice = "Save its best_estimator_." if hasattr(model, "best_estimator_") else "Save the pipeline inside it."
-        msg = f"save_model takes a {_NAMES}: it got a {type(model).__name__}. {advice}"
+        msg = f"save_model takes a {_NAMES}: it got a {type(model).__name__}. {_advice(model)}"
         raise TypeError(msg)
     _check_all_fitted(model)
     writer = Writer()
-    document = {
-        "model": writer.encode(model, "model"),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-    }
+    versions = {"python": platform.python_version(), "sklearn-din": __version__}
+    versions |= {name: module.__version__ for name, module in PACKAGES.items()}
+    document = {"model": writer.encode(model, "model"), "versions": versions}
+    try:
+        _decoded(document, writer.arrays)
+    except _SENSELESS as error:
+        msg = (
+            f"The model is not saved, since it could not be loaded again ({_reason(error)}). Set what is wrong, and "
+            "save it again."
+        )
+        raise ValueError(msg) from error
     if writer.left_out:
         msg = (
-            f"The file leaves out what only fit needs and is no plain value: {', '.join(writer.left_out)}. "
-            "Set it again on the loaded model before you fit it again."
+            f"The file does not hold {', '.join(writer.left_out)}: only fit needs them, and they are no plain values, "
+            "or no attributes of the library. Set them again on the loaded model if you fit it again."
         )
         warnings.warn(msg, UserWarning, stacklevel=2)
     write_container(Path(path), document, writer.arrays)
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Read a model that ``save_model`` wrote, from whomever it comes.
+    """Read a model that ``save_model`` wrote, whoever it comes from.
 
     Parameters
     ----------
@@ -142,26 +161,49 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Notes
     -----
-    Nothing in the file is code or the name of code to import: classes are looked up in a list of this library. A model
-    of a stranger can still be wrong on purpose: only a signature tells whose it is. It takes some three times the
-    size of the file in memory.
+    Nothing in the file is code or the name of code to import: classes are looked up in a list of this library. A
+    stranger's model can still be wrong on purpose: only a signature tells who made it. Loading takes about three times
+    the size of the file in memory.
     """
     path = Path(path)
     document, arrays = read_container(path)
     try:
-        model = Reader(arrays).decode(document["model"])
-        if type(model) not in MODELS:
-            msg = f"It holds a {type(model).__name__}."
-            raise TypeError(msg)
-        _check_all_fitted(model)
+        return _decoded(document, arrays)
     except _SENSELESS as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         msg = (
-            f"{path} describes no {_NAMES} ({reason[:300]}). Save the model again; it was written with "
+            f"{path} describes no {_NAMES} ({_reason(error)}). Save the model again; it was written with "
             f"{versions_of(document)}."
         )
         raise ModelFileError(msg) from error
+
+
+def _decoded(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Return the model of a document, or raise if it is none."""
+    reader = Reader(arrays)
+    model = reader.decode(document["model"])
+    if type(model) not in MODELS:
+        msg = f"it holds a {type(model).__name__}"
+        raise TypeError(msg)
+    if reader.arrays:
+        msg = f"nothing names the array {shown(next(iter(reader.arrays)))}"
+        raise ValueError(msg)
+    _check_all_fitted(model)
     return model
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return repr(text[:300])[1:-1]  # a stranger's text may hold characters that change what a terminal shows
+
+
+def _advice(model: Any) -> str:
+    if isinstance(model, str | os.PathLike):
+        return "The model comes first, then the path."
+    if isinstance(model, MODELS):
+        return "A file holds no classes of your own: write a pickle for those who trust you."
+    if hasattr(model, "best_estimator_"):
+        return "Save its best_estimator_."
+    return "Save the pipeline inside it."
 
 
 def _check_all_fitted(model: Any) -> None:

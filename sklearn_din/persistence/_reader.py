@@ -11,6 +11,7 @@ from sklearn_din.persistence._estimators import estimator_of, is_transformer
 from sklearn_din.persistence._probe import check_probe
 from sklearn_din.persistence._writer import BUILTIN_TYPES, MARK
 
+LARGEST_TEXT = 10**7  # characters of an array of strings, all of which are as wide as the longest
 _FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
@@ -21,10 +22,15 @@ class Reader:
     ----------
     arrays : mapping of str to ndarray
         Those of the file.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        Those that nothing has named so far: each is for one place.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.arrays = arrays
+        self.arrays = dict(arrays)
 
     def decode(self, encoded: Any) -> Any:
         """Return the value that was encoded.
@@ -37,8 +43,7 @@ class Reader:
         Returns
         -------
         object
-            What ``Writer.encode`` was given; scalars of NumPy as those of Python, an array of strings as wide as its
-            longest one.
+            What ``Writer.encode`` was given; scalars of NumPy as those of Python.
 
         Raises
         ------
@@ -65,16 +70,21 @@ class Reader:
 
     def _objects(self, content: Any, tagged: Mapping[str, Any]) -> NDArray[Any]:
         values = self.decode(content)
-        is_text = tagged["type"] == "U"
-        if is_text and not all(isinstance(value, str) for value in values):
-            msg = "An array of strings holds something else."
+        if tagged["type"] == "O":
+            array = np.empty(len(values), dtype=object)
+            array[:] = values
+            return array.reshape(tagged["shape"])
+        width = tagged["width"]
+        if not all(isinstance(value, str) and len(value) <= width for value in values):
+            msg = f"An array of strings of {width} characters holds something else."
             raise TypeError(msg)
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return (array.astype(str) if is_text else array).reshape(tagged["shape"])
+        if len(values) * width > LARGEST_TEXT:
+            msg = f"An array of {len(values)} strings of {width} characters takes too much memory."
+            raise ValueError(msg)
+        return np.array(values, dtype=f"U{int(width)}").reshape(tagged["shape"])
 
     def _array(self, content: Any, tagged: Mapping[str, Any]) -> NDArray[Any]:
-        values = self.arrays[content]
+        values = self.arrays.pop(content)
         if "type" not in tagged:
             return values
         dtype = np.dtype(tagged["type"])
@@ -93,14 +103,19 @@ class Reader:
         return estimator
 
     def _random_state(self, content: Any, _: Any) -> np.random.RandomState:
+        state = self.decode(content)
+        key, position = state["state"]["key"], state["state"]["pos"]
+        if key.dtype != np.uint32 or key.shape != (624,) or type(position) is not int or not 0 <= position <= 624:
+            msg = "A generator of random numbers has another state."  # NumPy would read beyond its end
+            raise ValueError(msg)
         random_state = np.random.RandomState(0)
-        random_state.set_state(self.decode(content))
+        random_state.set_state(state)
         return random_state
 
     def _dtype(self, content: Any, _: Any) -> np.dtype[Any]:
         dtype: np.dtype[Any] = np.dtype(content)
-        if dtype.kind not in "biufOU":
-            msg = f"{content!r} is no type of numbers, strings or objects."
+        if dtype.kind not in "biuf":
+            msg = f"{content!r} is no type of numbers."
             raise TypeError(msg)
         return dtype
 

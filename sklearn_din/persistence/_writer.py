@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sklearn_din.persistence._estimators import is_transformer, kind_of, state_of
+from sklearn_din.persistence._estimators import is_transformer, name_of, state_of
 from sklearn_din.persistence._probe import probe
 from sklearn_din.utils._pieces import shown
 
@@ -38,7 +38,7 @@ class Writer:
         Parameters
         ----------
         value : object
-            Plain values, containers and arrays of them, and estimators that ``kind_of`` knows.
+            Plain values, containers and arrays of them, and estimators that ``name_of`` knows.
         path : str
             Where it stands, for messages and names of arrays.
 
@@ -56,7 +56,7 @@ class Writer:
             return value
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else {"$float": str(float(value))}
-        if isinstance(value, list):
+        if isinstance(value, list | range):
             return [self.encode(each, f"{path}.{i}") for i, each in enumerate(value)]
         if isinstance(value, tuple):
             if len(value) > 1 and isinstance(value[0], str):  # a step of a pipeline is called by its name
@@ -84,6 +84,7 @@ class Writer:
                 "$objects": self.encode(value.ravel().tolist(), path),
                 "shape": list(value.shape),
                 "type": dtype.kind,
+                "width": dtype.itemsize // 4 if dtype.kind == "U" else 0,
             }
         if dtype.kind not in "biufmM" or dtype.itemsize > 8:
             _refuse(path, f"an array of {dtype}")
@@ -98,15 +99,15 @@ class Writer:
         return {"$array": name, "type": dtype.name}
 
     def _encode_estimator(self, value: BaseEstimator, path: str) -> dict[str, Any]:
-        kind = kind_of(value)
-        if kind is None:
+        name = name_of(value)
+        if name is None:
             _refuse(path, f"a {type(value).__name__}")
         state, left_out = state_of(value)
-        self.left_out += [f"{path}.{name}".removeprefix("model.") for name in left_out]
+        self.left_out += [f"{path}.{attribute}".removeprefix("model.") for attribute in left_out]
         is_outermost = is_transformer(value) and not self._is_inside_transformer
         self._is_inside_transformer |= is_outermost
-        parts = {name: self.encode(part, f"{path}.{name}") for name, part in _in_order(state)}
-        encoded: dict[str, Any] = {"$estimator": kind, "state": parts}
+        parts = {key: self.encode(part, f"{path}.{key}") for key, part in _in_order(state)}
+        encoded: dict[str, Any] = {"$estimator": name, "state": parts}
         if is_outermost:
             self._is_inside_transformer = False
             encoded["probe"] = self.encode(probe(value), f"{path}.probe")
@@ -139,7 +140,8 @@ def _in_order(state: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _refuse(path: str, what: str) -> NoReturn:
     msg = (
-        f"A model file can't hold {what}, which is {path.removeprefix('model.')}: it holds numbers, text, and those "
-        "estimators of scikit-learn that transform numbers. Replace it, or write a pickle for those who trust you."
+        f"A model file can't hold {what}, which is {path.removeprefix('model.')}: it holds numbers, text, and the "
+        "transformers that the user guide lists (Saving and loading), FunctionTransformer with ufuncs of NumPy only. "
+        "Replace it, or write a pickle for those who trust you."
     )
     raise TypeError(msg)

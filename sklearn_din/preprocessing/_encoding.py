@@ -159,6 +159,7 @@ class Encoding:
             or {field.name for field in layout.fields if field.is_numeric} != set(scales)
             or any(name in scales and candidate is not None for name, candidate in roles.fields.items())
             or (numeric is None) != (not roles.numeric)
+            or (numeric is not None and numeric.n_features not in (None, len(roles.numeric)))
             or state["kind"] not in KINDS
             or type(state["is_named"]) is not bool
             or not isinstance(fingerprint, str)

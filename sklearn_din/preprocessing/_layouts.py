@@ -1,6 +1,7 @@
 """The layout of the tables of an encoder, and its fingerprint, from what was learnt."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
@@ -94,7 +95,7 @@ def fingerprint_of(vocabularies: Mapping[str, Vocabulary], scales: Mapping[str, 
 
 
 def _repeated(names: tuple[str, ...]) -> Iterator[str]:
-    return (name for name in names if names.count(name) > 1)
+    return (name for name, count in Counter(names).items() if count > 1)
 
 
 def _clashing(layout: FeatureLayout) -> Iterator[str]:

@@ -122,22 +122,34 @@ class NumericColumns:
         names = tuple(state["names"])
         if "transformer" in state:
             return cls(state["transformer"], False, names)
-        statistics, indicated = state["statistics"], state["indicated"]
+        statistics, indicated = np.asarray(state["statistics"], dtype=np.float64), np.asarray(state["indicated"])
+        learnt = [np.asarray(state[name], dtype=np.float64) for name in ("mean", "variance", "scale")]
+        width = len(statistics) + len(indicated)
+        if (
+            not set(indicated.tolist()) <= set(range(len(statistics)))
+            or not all(np.isfinite(each).all() for each in (statistics, *learnt))
+            or any(each.shape != (width,) or len(names) != width for each in learnt)
+            or (learnt[1] < 0).any()
+            or (learnt[2] <= 0).any()
+            or type(state["n_samples"]) is not int
+        ):
+            msg = f"The transformer of {len(statistics)} numeric columns does not give the {len(names)} that it names."
+            raise ValueError(msg)
         # Two rows from which scikit-learn learns the same: each statistic, and where values were missing.
         rows = np.vstack([statistics, statistics])
-        rows[0, indicated] = np.nan
+        rows[0, indicated.astype(np.int64)] = np.nan
         with _plain_arrays():
             transformer = _giving_arrays(_default()).fit(rows)
         scaler = transformer.steps[1][1]
-        learnt = [np.asarray(state[name], dtype=np.float64) for name in ("mean", "variance", "scale")]
-        width = rows.shape[1] + len(indicated)
-        is_finite = all(np.isfinite(each).all() for each in (statistics, *learnt))
-        if not is_finite or len(names) != width or any(each.shape != (width,) for each in learnt):
-            msg = f"The transformer of {rows.shape[1]} numeric columns does not give the {len(names)} that it names."
-            raise ValueError(msg)
         scaler.mean_, scaler.var_, scaler.scale_ = learnt
         scaler.n_samples_seen_ = state["n_samples"]
         return cls(transformer, True, names)
+
+    @property
+    def n_features(self) -> int | None:
+        """Columns that the transformer takes; None if it does not tell."""
+        n_features: int | None = getattr(self.transformer, "n_features_in_", None)
+        return n_features
 
     def transform(self, matrix: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the transformed columns.

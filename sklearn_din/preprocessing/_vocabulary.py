@@ -219,13 +219,16 @@ class Vocabulary:
 
     def _check(self) -> None:
         """Raise where ids and values are not one to one."""
+        if not (self.missing_id is None or type(self.missing_id) is int):
+            msg = f"The id of what is missing must be a whole number: got {self.missing_id!r}."
+            raise TypeError(msg)
         ids = np.concatenate([ids for _, ids in self.known.values()] + [np.array([], dtype=np.int32)])
         if self.missing_id is not None:
             ids = np.append(ids, self.missing_id)
         if not np.array_equal(np.sort(ids), np.arange(FIRST_ID, FIRST_ID + len(ids))):
             msg = f"The ids of {len(ids)} values must be {FIRST_ID}, {FIRST_ID + 1}, … without gaps or repetitions."
             raise ValueError(msg)
-        if not self.families <= set(FAMILIES.values()):
+        if not {FAMILIES[kind] for kind in self.known} <= self.families <= set(FAMILIES.values()):
             msg = f"Families of values must be among {sorted(set(FAMILIES.values()))}: got {sorted(self.families)}."
             raise ValueError(msg)
         for kind, (values, kind_ids) in self.known.items():
@@ -259,15 +262,16 @@ def _values_of(kind: str, arrays: Mapping[str, Any]) -> pa.Array:
     """Return the Arrow array that ``_arrays_of`` described."""
     if kind in _TEXT:
         offsets, text = _checked(arrays["offsets"], np.int64), _checked(arrays["text"], np.uint8)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+        buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(text.tobytes())]  # which nobody can change
         values = pa.Array.from_buffers(_TEXT[kind], len(offsets) - 1, buffers)
         values.validate(full=True)
         return values
     values = _checked(arrays["values"], _NUMBERS[kind])
-    if kind == "fraction" and not np.isfinite(values).all():
-        msg = "Values of a vocabulary must be finite."
+    is_wrong = {"fraction": lambda: values % 1 == 0, "large": lambda: values < 2**63}.get(kind)
+    if is_wrong is not None and (is_wrong() | ~np.isfinite(values)).any():
+        msg = f"Values of a vocabulary are of another kind than {kind!r}: no value of a column would be equal to them."
         raise ValueError(msg)
-    return pa.array(values)
+    return pa.array(values.copy())
 
 
 def _checked(array: Any, dtype: type[np.generic]) -> NDArray[Any]:

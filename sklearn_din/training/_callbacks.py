@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from sklearn_din.training._batches import Rows
 from sklearn_din.training._prediction import predict_raw
 
-LARGEST_SAFE = 1e3  # of a parameter: products of a few such numbers are far from overflow
+SAFE_MAGNITUDE = 30.0  # decimal digits: float32 has 38
 PLATEAU_FACTOR = 0.1  # of the learning rate at an evaluation without gain
 
 
@@ -49,8 +49,8 @@ class Evaluation(Callback):
     """Scores the net, remembers its best weights, restores them in the end, and stops in time.
 
     Without held-out rows it records the training loss and keeps the last finite weights. A loss or a weight that is not
-    finite, or with large weights the prediction for a training row, ends the training (``diverged_``); a score that is
-    not a number is no gain.
+    finite ends the training (``diverged_``), and so does a prediction for a training row, which is looked at where the
+    weights are so large that it may overflow. A score that is not a number is no gain.
 
     Parameters
     ----------
@@ -140,11 +140,10 @@ class Evaluation(Callback):
 
     def _is_usable(self, module: Any) -> bool:
         """Whether the weights are finite, and the predictions that they give: huge ones overflow."""
-        if not math.isfinite(_largest(module.state_dict().values())):
-            return False
+        largest = _largest(module.state_dict().values())
         rows = self.training_rows_
-        if rows is None or _largest(module.parameters()) < LARGEST_SAFE:
-            return True
+        if not math.isfinite(largest) or rows is None or _magnitude(module, largest) < SAFE_MAGNITUDE:
+            return math.isfinite(largest)
         raw = predict_raw(module, rows.table, rows.positions)
         return bool(raw.float().isfinite().all())
 
@@ -234,3 +233,17 @@ def _largest(tensors: Iterable[torch.Tensor]) -> float:
     """Return the largest absolute value; NaN or infinity if any value is so, as after one pass over a big table."""
     extremes = [torch.stack(torch.aminmax(each.detach())).abs().max().float() for each in tensors if each.numel()]
     return float(torch.stack(extremes).max()) if extremes else 0.0
+
+
+def _magnitude(module: Any, largest: float) -> float:
+    """Return a bound of the decimal digits before the point of a prediction, from the sizes of the layers.
+
+    A layer makes its input larger by no more than the largest sum of a row of its weights; embeddings, here as large as
+    the largest weight, come into a product of three at most.
+    """
+    is_layer = {name: not name.startswith(("embedding.", "candidate_bias.")) for name in module.state_dict()}
+    layers = [parameter.detach() for name, parameter in module.named_parameters() if is_layer[name]]
+    growth = [each.abs().sum(-1).max() if each.ndim == 2 else each.abs().max() for each in layers if each.numel()]
+    growth += [each.min().clamp(min=1e-8).rsqrt() for name, each in module.named_buffers() if name.endswith("_var")]
+    digits = torch.stack([each.float() for each in growth]).clamp(min=1).log10().sum()
+    return float(digits) + 3 * math.log10(max(largest, 1.0))

@@ -1,5 +1,7 @@
 """Device, threads and random numbers of one fit, without touching global state."""
 
+import multiprocessing
+import os
 import warnings
 from _thread import LockType
 from collections.abc import Iterator
@@ -97,9 +99,12 @@ def warn_of_forks() -> None:
 
     OpenMP, which torch computes with, keeps threads, and a forked child waits for those of its parent for ever.
     Seen is the backend that ``joblib.parallel_config`` sets, not one that is given to ``joblib.Parallel``, of which
-    joblib tells nobody.
+    joblib tells nobody; and no ``n_jobs=1`` of a search.
     """
-    if isinstance(get_active_backend()[0], MultiprocessingBackend):
+    backend, n_jobs = get_active_backend()
+    first, *_ = multiprocessing.get_all_start_methods()  # the default; asking for that of the process would set it
+    method = os.environ.get("JOBLIB_START_METHOD") or multiprocessing.get_start_method(allow_none=True) or first
+    if isinstance(backend, MultiprocessingBackend) and n_jobs != 1 and method == "fork":
         msg = (
             'The backend "multiprocessing" of joblib forks the process, and a forked process hangs once torch has '
             'computed on several threads before. Use the backend "loky", joblib\'s default.'

@@ -10,6 +10,8 @@ from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
+from sklearn_din.training._callbacks import SAFE_MAGNITUDE, _magnitude
+
 OPTIMIZERS = ["adam", "adamw", "sgd", "adagrad"]
 DIVERGED = "Training diverged: the loss, a weight or a prediction is no longer finite, and nothing was learnt"
 
@@ -56,6 +58,30 @@ def test_huge_finite_weights_that_predict_nothing_finite_are_not_returned(
     for make in (make_classifier, make_regressor):
         with pytest.raises(ValueError, match=DIVERGED):
             make(optimizer=optimizer, learning_rate=learning_rate, **one_step).fit(table, clicks[1])
+
+
+@pytest.mark.parametrize(("depth", "learning_rate"), [(8, 900.0), (10, 500.0), (20, 200.0)])
+def test_a_deep_network_of_moderate_weights_whose_predictions_overflow_is_not_returned(
+    make_classifier, make_regressor, table, clicks, depth, learning_rate
+):
+    parameters = {"hidden_layer_sizes": (64,) * depth, "learning_rate": learning_rate, "activation": "relu"}
+    for make in (make_classifier, make_regressor):
+        model = make(max_epochs=1, early_stopping=False, clip_norm=None, **parameters)
+        with pytest.raises(ValueError, match=DIVERGED):
+            model.fit(table, clicks[1])
+
+
+def test_an_ordinary_network_is_not_predicted_with_to_see_whether_it_overflows(make_classifier, table, clicks):
+    class Magnitudes(Callback):
+        def on_train_end(self, net, **kwargs):
+            state = net.module_.state_dict()
+            self.digits = _magnitude(net.module_, max(float(each.abs().max()) for each in state.values()))
+
+    for parameters in ({}, {"batch_norm": True}, {"attention_interaction": "outer"}, {"learning_rate": 0.1}):
+        magnitudes = Magnitudes()
+        sizes = {"hidden_layer_sizes": (200, 80), "attention_hidden_layer_sizes": (80, 40), "embedding_dim": 16}
+        make_classifier(**sizes, max_epochs=5, callbacks=[magnitudes], **parameters).fit(table, clicks[1])
+        assert 3 < magnitudes.digits < SAFE_MAGNITUDE
 
 
 class Epochs(Callback):

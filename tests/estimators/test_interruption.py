@@ -1,4 +1,4 @@
-"""Ctrl-C goes through, and what it leaves behind is unfitted, or as it was where training had not begun."""
+"""Ctrl-C goes through, and what it leaves behind is unfitted, or as it was where a warm start had not begun."""
 
 import os
 import signal
@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_din import DINClassifier
@@ -117,7 +119,9 @@ def test_interrupted_training_leaves_an_estimator_that_is_unfitted_and_can_be_fi
 
 @pytest.mark.parametrize("warm_start", [False, True])
 @pytest.mark.parametrize("point", BEFORE_TRAINING)
-def test_interrupted_before_training_it_is_as_it_was(make_classifier, halves, table, interrupt, point, warm_start):
+def test_interrupted_before_training_it_is_unfitted_or_with_a_warm_start_as_it_was(
+    make_classifier, halves, table, interrupt, point, warm_start
+):
     owner, name, at_call = BEFORE_TRAINING[point]
     if warm_start and name == "make_module":
         return  # a warm start has its network
@@ -126,11 +130,13 @@ def test_interrupted_before_training_it_is_as_it_was(make_classifier, halves, ta
 
     for model in (first, second):
         interrupt(owner, name, at_call, model.fit, **halves)
-    with pytest.raises(NotFittedError):
-        first.predict(table)
-    assert vars(second) == before
-    assert_array_equal(second.predict_proba(table), expected)
-    assert_fits_again(first, halves, table, expected)
+    for model in [first] if warm_start else [first, second]:
+        with pytest.raises(NotFittedError):
+            model.predict(table)
+        assert_fits_again(model, halves, table, expected)
+    if warm_start:
+        assert vars(second) == before
+        assert_array_equal(second.predict_proba(table), expected)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -185,14 +191,24 @@ def test_an_interrupted_prediction_leaves_the_model_as_it_was(make_classifier, h
 @pytest.mark.parametrize(
     "changed", [{"candidate_bias": True}, {"embedding_dim": {"x0": 3}}, {"scoring": "no such one"}]
 )
-def test_a_mistake_in_the_parameters_does_not_lose_the_last_fit(make_classifier, changed):
+def test_a_mistake_in_the_parameters_does_not_lose_what_a_warm_start_was_to_go_on_from(make_classifier, changed):
     X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
-    model = make_classifier().fit(X, y)
+    model = make_classifier(warm_start=True).fit(X, y)
     expected = model.predict_proba(X)
 
     with pytest.raises(ValueError, match=next(iter(changed)) + "|no such"):
         model.set_params(**changed).fit(X, y)
     assert_array_equal(model.predict_proba(X), expected)
+
+
+def test_a_fit_that_fails_behind_other_steps_leaves_no_mixture_of_two_fits(make_classifier):
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    model = make_pipeline(StandardScaler(), make_classifier()).fit(X, y)
+
+    with pytest.raises(ValueError, match="only one class"):
+        model.fit(100 * X + 500, np.zeros(40))
+    with pytest.raises(NotFittedError):  # the scaler is new, and the network would be the old one
+        model.predict(X)
 
 
 SCRIPT = """

@@ -94,7 +94,7 @@ def test_a_later_format_is_refused_with_the_version_that_wrote_it(tmp_path):
     document = {"format": 2, "versions": {"sklearn-din": "9.1"}}
     path.write_bytes(save({"x": np.zeros(3)}, {"sklearn_din": json.dumps(document)}))
 
-    with pytest.raises(ModelFileError, match=r"is of format 2, and this version .* reads format 1.*sklearn-din 9\.1\."):
+    with pytest.raises(ModelFileError, match=r"is of format 2, or damaged: this .* reads format 1.*sklearn-din 9\.1\."):
         load_model(path)
 
 
@@ -129,6 +129,46 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_other(file, fitted_re
 
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_what_is_no_file_is_not_replaced(fitted, tmp_path):
+    folder, fifo = tmp_path / "folder", tmp_path / "fifo"
+    folder.mkdir()
+    os.mkfifo(fifo)
+    for path in (folder, fifo, ""):
+        with pytest.raises(OSError, match="Is a directory|File exists"):
+            save_model(fitted, path)
+
+    assert folder.is_dir()
+    assert fifo.is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everything")
+def test_a_file_that_may_not_be_written_is_not_replaced(fitted, file):
+    file.chmod(0o444)
+
+    with pytest.raises(PermissionError):
+        save_model(fitted, file)
+
+
+def test_a_long_name_is_a_name(fitted, tmp_path):
+    path = tmp_path / ("a" * 255)
+    save_model(fitted, path)
+
+    load_model(path)
+
+
+def test_a_checksum_that_is_not_at_the_end_is_neither_written_nor_read(fitted, file, monkeypatch):
+    data = file.read_bytes()
+    assert data.count(b'"sha256"') == 1
+    file.write_bytes(data.replace(b'"sha256"', b'"tha256"'))
+    with pytest.raises(ModelFileError, match="is damaged"):
+        load_model(file)
+
+    monkeypatch.setattr("sklearn_din.persistence._container.CHECKSUM", "a checksum")  # comes before the names of arrays
+    with pytest.raises(RuntimeError, match="This version of safetensors does not write the checksum last"):
+        save_model(fitted, file)
 
 
 def test_a_folder_that_is_not_there_is_an_error_of_the_system(fitted, tmp_path):
@@ -240,7 +280,8 @@ for step in ("open", "fsync", "replace"):
 
 
 def run(program, folder):
-    command = [sys.executable, "-W", "error", "-c", program, str(folder)]
+    # A fork of a process with threads warns from Python 3.12 on.
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program, str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -2,35 +2,44 @@
 
 import hashlib
 import json
+import os
 import pickle
 import sys
 from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident, main_thread
 
 import numpy as np
 import pytest
-import sklearn
+from sklearn.decomposition import PCA
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import FeatureUnion
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    Normalizer,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 
 from sklearn_din import BehaviorEncoder, DINClassifier
 from sklearn_din.exceptions import ModelFileError
 from sklearn_din.persistence import load_model, save_model
 from sklearn_din.persistence._container import read_container, write_container
 
-FORBIDDEN = (
-    "compile",
-    "exec",
-    "import",
-    "marshal.loads",
-    "os.system",
-    "os.exec",
-    "pickle.find_class",
-    "subprocess.Popen",
-)
+FORBIDDEN = {
+    *("compile", "ctypes.dlopen", "exec", "import", "marshal.loads", "os.exec", "os.fork", "os.forkpty"),
+    *("os.posix_spawn", "os.putenv", "os.spawn", "os.system", "pickle.find_class", "shutil.rmtree", "socket.connect"),
+    *("subprocess.Popen", "tempfile.mkdtemp", "tempfile.mkstemp"),
+}
 watched = []
 is_watching = False
 
 
 def watch(event, arguments):
-    if is_watching and event in FORBIDDEN:
+    if is_watching and event in FORBIDDEN and get_ident() == main_thread().ident:
         watched.append((event, str(arguments)[:200]))
 
 
@@ -43,11 +52,19 @@ def no_code_run():
     global is_watching
     watched.clear()
     is_watching = True
+    children = processes()
     try:
         yield
     finally:
         is_watching = False
     assert watched == []
+    assert processes() == children
+
+
+def processes():
+    """Return the processes that this one has started, where the system tells."""
+    path = Path(f"/proc/self/task/{os.getpid()}/children")
+    return path.read_text().split() if path.exists() else []
 
 
 class Payload:
@@ -80,6 +97,7 @@ def network(document):
     return document["model"]["state"]["steps"][1]["$tuple"][1]["state"]
 
 
+UNFITTED = {"parameters": {}, "learnt": None, "output": None}
 WEIGHTS = "model.steps.din._weights."
 VOCABULARY = "model.steps.encode._encoding.vocabularies.item.known.string."
 
@@ -104,9 +122,7 @@ FORGERIES = {
     "an unknown class": lambda d, a: assign(d["model"], "$estimator", "os.system"),
     "a class of a module that is not loaded": lambda d, a: assign(d["model"], "$estimator", "payload.Payload"),
     "a class of scikit-learn that is not in the list": lambda d, a: assign(d["model"], "$estimator", "SVC"),
-    "a transformer for a model": lambda d, a: assign(
-        d, "model", {"$estimator": "Binarizer", "state": {"_sklearn_version": sklearn.__version__}}
-    ),
+    "a transformer for a model": lambda d, a: assign(d, "model", {"$estimator": "Binarizer", "state": UNFITTED}),
     "a number for a model": lambda d, a: assign(d, "model", 3),
     "no model": lambda d, a: d.pop("model"),
     "an unknown tag": lambda d, a: assign(network(d), "callbacks", {"$pickle": "gASVCg=="}),
@@ -132,6 +148,30 @@ FORGERIES = {
     "epochs that are no number": lambda d, a: assign(network(d), "n_epochs_", [1]),
     "a history of text": lambda d, a: assign(network(d)["history_"][0], "epoch", "one"),
     "a device that is no name": lambda d, a: assign(network(d), "device_", 7),
+    "a device of a plug-in": lambda d, a: assign(network(d), "device_", "hpu"),
+    "a million threads": lambda d, a: assign(network(d), "n_threads", 10**6),
+    "true threads": lambda d, a: assign(network(d), "n_threads", True),
+    "layers without weights": lambda d, a: assign(network(d)["_architecture"], "hidden_layer_sizes", [1] * 10**5),
+    "a generator beyond its end": lambda d, a: forge_generator(d, a, pos=2**30),
+    "a generator without numbers": lambda d, a: forge_generator(d, a, n_numbers=3),
+    "another generator": lambda d, a: forge_generator(d, a, bit_generator="PCG64"),
+    "a step called as a parameter of another": lambda d, a: assign(
+        d["model"]["state"]["steps"][0]["$tuple"], 0, "din__alpha"
+    ),
+    "two steps of one name": lambda d, a: assign(d["model"]["state"]["steps"][0]["$tuple"], 0, "din"),
+    "the network before the encoder": lambda d, a: d["model"]["state"]["steps"].reverse(),
+    "something between encoder and network": lambda d, a: d["model"]["state"]["steps"].insert(
+        1, {"$tuple": ["between", {"$estimator": "Normalizer", "state": UNFITTED}]}
+    ),
+    "no steps": lambda d, a: d["model"]["state"]["steps"].clear(),
+    "an encoder alone in a pipeline of nothing": lambda d, a: assign(
+        d["model"]["state"], "steps", [{"$tuple": ["a", "passthrough"]}]
+    ),
+    "an estimator to be routed": lambda d, a: assign(
+        d["model"]["state"], "transform_input", [{"$estimator": "Normalizer", "state": UNFITTED}]
+    ),
+    "requests that no method has": lambda d, a: assign(network(d), "metadata_requests", {"gamma": {"x": True}}),
+    "requests of nothing": lambda d, a: assign(network(d), "metadata_requests", {"fit": {"y": 3}}),
     "one class": lambda d, a: assign(network(d), "classes_", {"$objects": ["no"], "shape": [1], "type": "U"}),
     "classes twice": lambda d, a: assign(network(d)["classes_"], "$objects", ["no", "no"]),
     "a third class": lambda d, a: assign(network(d), "classes_", {"$objects": list("abc"), "shape": [3], "type": "U"}),
@@ -159,6 +199,12 @@ FORGERIES = {
     "fewer values than ids": change(VOCABULARY + "offsets", lambda array: array[:-1].copy()),
     "a kind of value that there is not": lambda d, a: rename_kind(d, "object"),
     "text for numbers": lambda d, a: rename_kind(d, "integer"),
+    "an id of missing that is a list": lambda d, a: assign(
+        encoder(d)["_encoding"]["vocabularies"]["is_new"], "missing_id", [4, 5]
+    ),
+    "families without those of the values": lambda d, a: encoder(d)["_encoding"]["vocabularies"]["item"][
+        "families"
+    ].clear(),
     "a missing vocabulary": lambda d, a: encoder(d)["_encoding"]["vocabularies"].pop("item"),
     "one vocabulary more": lambda d, a: assign(
         encoder(d)["_encoding"]["vocabularies"], "more", encoder(d)["_encoding"]["vocabularies"]["item"]
@@ -177,6 +223,13 @@ FORGERIES = {
     ),
     "a number of columns": lambda d, a: assign(encoder(d), "n_features_in_", 5),
     "other names of columns": lambda d, a: encoder(d)["feature_names_in_"]["$objects"].reverse(),
+    "names forgotten": lambda d, a: encoder(d).pop("feature_names_in_"),
+    "a negative scale": change("model.steps.encode._encoding.numeric.scale", lambda array: array.put(0, -1.0)),
+    "a negative spread": change("model.steps.encode._encoding.numeric.variance", lambda array: array.put(0, -1.0)),
+    "rows that are no number": lambda d, a: assign(encoder(d)["_encoding"]["numeric"], "n_samples", "many"),
+    "statistics of more columns": change(
+        "model.steps.encode._encoding.numeric.statistics", lambda array: np.append(array, 1.0)
+    ),
     "numbers that are missing": change(
         "model.steps.encode._encoding.numeric.statistics", lambda array: array.fill(np.nan)
     ),
@@ -185,6 +238,14 @@ FORGERIES = {
     "another encoder than that of the network": lambda d, a: assign(encoder(d)["_encoding"], "fingerprint", "0" * 64),
     "an encoder that is not fitted": lambda d, a: encoder(d).pop("_encoding"),
     # arrays
+    "an array in two places": lambda d, a: assign(
+        network(d)["_weights"], "mlp.output.bias", {"$array": WEIGHTS + "mlp.output.weight"}
+    ),
+    "an array that nothing names": lambda d, a: assign(a, "model.more", np.zeros(3)),
+    "strings as wide as memory": lambda d, a: assign(
+        network(d), "classes_", {"$objects": ["a", "b"], "shape": [2], "type": "U", "width": 10**9}
+    ),
+    "strings wider than they are": lambda d, a: assign(network(d)["classes_"], "width", 1),
     "an array that is not there": lambda d, a: assign(network(d)["_weights"], "mlp.output.bias", {"$array": "gone"}),
     "strings that are numbers": lambda d, a: assign(network(d)["classes_"], "$objects", [1, 2]),
     "a shape that does not fit": lambda d, a: assign(network(d)["classes_"], "shape", [10**12]),
@@ -192,6 +253,13 @@ FORGERIES = {
         network(d), "classes_", {"$array": WEIGHTS + "mlp.output.bias", "type": "object"}
     ),
 }
+
+
+def forge_generator(document, arrays, pos=3, n_numbers=624, bit_generator="MT19937"):
+    arrays["model.key"] = np.ones(n_numbers, dtype=np.uint32)
+    state = {"key": {"$array": "model.key"}, "pos": pos}
+    state = {"bit_generator": bit_generator, "state": state, "has_gauss": 0, "gauss": 0.0}
+    network(document)["random_state"] = {"$random_state": state}
 
 
 def deep(times):
@@ -228,6 +296,97 @@ def test_a_document_that_is_not_forged_loads(parts, tmp_path):
 
     with no_code_run():
         load_model(tmp_path / "plain")
+
+
+# Of what scikit-learn's transformers have learnt: the state of each of them by its name.
+TRANSFORMERS = {
+    "bins": KBinsDiscretizer(3, strategy="uniform"),
+    "components": PCA(1),
+    "imputer": SimpleImputer(add_indicator=True),
+    "indicator": MissingIndicator(),
+    "polynomials": PolynomialFeatures(2),
+    "powers": PowerTransformer(),
+    "quantiles": QuantileTransformer(n_quantiles=5),
+    "scaler": StandardScaler(),
+    "tangent": FunctionTransformer(np.tanh, feature_names_out="one-to-one"),
+    "union": FeatureUnion([("a", StandardScaler()), ("b", Normalizer())]),
+}
+
+
+def state(document):
+    return document["model"]["state"]["_encoding"]["numeric"]["transformer"]["state"]
+
+
+LEARNT = "model._encoding.numeric.transformer.learnt."
+TRANSFORMER_FORGERIES = {
+    "more columns than the encoder has": ("tangent", lambda d, a: assign(state(d)["learnt"], "n_features_in_", 3)),
+    "a billion columns": ("tangent", lambda d, a: assign(state(d)["learnt"], "n_features_in_", 10**9)),
+    "columns that are no number": ("tangent", lambda d, a: assign(state(d)["learnt"], "n_features_in_", 2.0)),
+    "another function": ("tangent", lambda d, a: assign(state(d)["parameters"], "func", {"$ufunc": "power"})),
+    "a function of text": ("tangent", lambda d, a: assign(state(d)["parameters"], "func", "tanh")),
+    "memory to write to": ("tangent", lambda d, a: assign(state(d)["parameters"], "kw_args", {"out": {"$array": "x"}})),
+    "memory of nobody": ("tangent", lambda d, a: assign(state(d)["parameters"], "kw_args", {"where": False})),
+    "an attribute of its own": ("scaler", lambda d, a: assign(state(d)["parameters"], "_parameter_constraints", {})),
+    "a parameter of the wrong type": ("scaler", lambda d, a: assign(state(d)["parameters"], "with_mean", "yes")),
+    "means of fewer columns": ("scaler", change(LEARNT + "mean_", lambda array: array[:1].copy())),
+    "means that are not finite": ("scaler", change(LEARNT + "mean_", lambda array: array.fill(np.nan))),
+    "a scale of zero": ("scaler", change(LEARNT + "scale_", lambda array: array.fill(0))),
+    "no means": ("scaler", lambda d, a: state(d)["learnt"].pop("mean_")),
+    "means of text": ("scaler", lambda d, a: assign(state(d)["learnt"], "mean_", "zero")),
+    "rows of text": ("scaler", lambda d, a: assign(state(d)["learnt"], "n_samples_seen_", "many")),
+    "output of another library": ("scaler", lambda d, a: assign(state(d), "output", "os")),
+    "other numbers than those it gave": ("scaler", change(LEARNT + "mean_", lambda array: array.fill(7.0))),
+    "not fitted": ("scaler", lambda d, a: assign(state(d), "learnt", None)),
+    "processes": ("union", lambda d, a: assign(state(d)["parameters"], "n_jobs", 6)),
+    "a transformer that is none": ("union", lambda d, a: assign(state(d)["parameters"], "transformer_list", ["a"])),
+    "edges out of order": ("bins", change(LEARNT + "bin_edges_.0", lambda array: array.sort() or array[::-1].copy())),
+    "edges of one column": ("bins", lambda d, a: state(d)["learnt"]["bin_edges_"].pop()),
+    "bins as wide as memory": ("bins", lambda d, a: assign(state(d)["parameters"], "dtype", {"$dtype": "<U100000000"})),
+    "components of other columns": ("components", change(LEARNT + "components_", lambda array: array[:, :1].copy())),
+    "a position beyond the columns": ("imputer", change(LEARNT + "indicated", lambda array: array.fill(2**30))),
+    "a negative position": ("indicator", change(LEARNT + "indicated", lambda array: array.fill(-1))),
+    "a degree of no end": ("polynomials", lambda d, a: assign(state(d)["parameters"], "degree", 10**12)),
+    "a degree of no end and no terms": (
+        "polynomials",
+        lambda d, a: state(d)["parameters"].update(degree=10**12, interaction_only=True),
+    ),
+    "more terms than memory": ("polynomials", lambda d, a: forge_polynomials(d)),
+    "powers without their scaler": ("powers", lambda d, a: state(d)["learnt"].pop("scaler_mean_")),
+    "quantiles of other columns": ("quantiles", change(LEARNT + "quantiles_", lambda array: array[:, :1].copy())),
+}
+
+
+def forge_polynomials(document):
+    state(document)["parameters"]["degree"] = 99
+    state(document)["learnt"]["n_features_in_"] = 50_000
+
+
+@pytest.mark.parametrize("name", TRANSFORMER_FORGERIES)
+def test_a_forged_transformer_is_refused_and_runs_nothing(tmp_path, name):
+    kind, forge = TRANSFORMER_FORGERIES[name]
+    X = {"a": np.linspace(-1, 1, 20), "b": np.linspace(0, 3, 20) ** 2}
+    if kind in ("imputer", "indicator"):
+        X["b"][3] = np.nan
+    save_model(BehaviorEncoder(numeric_transformer=TRANSFORMERS[kind]).fit(X), tmp_path / "model")
+    document, arrays = read_container(tmp_path / "model")
+    if name != "other numbers than those it gave":  # which a probe finds, but nobody has to give one
+        transformer = document["model"]["state"]["_encoding"]["numeric"]["transformer"]
+        for part in transformer.pop("probe"):
+            arrays.pop(part["$array"] if part else None, None)
+    forge(document, arrays)
+    write_container(tmp_path / "model", document, arrays)
+
+    refused(tmp_path / "model")
+
+
+def test_a_transformer_that_is_not_forged_loads(tmp_path):
+    for transformer in TRANSFORMERS.values():
+        X = {"a": np.linspace(-1, 1, 20), "b": np.append(np.nan, np.arange(19.0))}
+        has_missing = type(transformer) in (SimpleImputer, MissingIndicator)
+        encoder = BehaviorEncoder(numeric_transformer=transformer).fit(X if has_missing else {"a": X["a"], "b": X["a"]})
+        save_model(encoder, tmp_path / "model")
+        with no_code_run():
+            load_model(tmp_path / "model")
 
 
 def sealed(header, data=b""):

@@ -1,6 +1,7 @@
 """Random changes of a file, with a right checksum or without: an error of ours, or a model that answers sensibly."""
 
 import json
+import re
 import warnings
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer
@@ -48,6 +49,7 @@ JSON = st.recursive(
         st.booleans(),
         st.integers(-3, 3),
         st.integers(-(2**70), 2**70),
+        st.sampled_from([10**6, 10**9, 10**12, 2**31, 2**63]),
         st.floats(allow_nan=False, allow_infinity=False),
         st.sampled_from(["", "item", "DINClassifier", "Pipeline", "KBinsDiscretizer", "transform", "auto", "float64"]),
         st.text(max_size=3),
@@ -128,20 +130,24 @@ def check_changed(document, arrays):
                 warnings.simplefilter("ignore")
                 model = load_model(path)
         except ModelFileError:
-            return "refused"
+            return event("refused")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if isinstance(model, BehaviorEncoder):
             assert np.isfinite(model.transform(ROWS).to_numpy()).all()
-            return "encoder"
+            return event("an encoder")
+        proba, message = None, ""
         try:
             proba = model.predict_proba(ROWS)
-        except (AttributeError, TypeError, ValueError):  # another column, another kind of input, no network
-            return "no answer"
+        except (AttributeError, TypeError, ValueError) as error:  # of another column or layout, or no classifier
+            message = str(error)
+    if proba is None:
+        assert re.search("'(item|hist|price|predict_proba)'|encoded|columns|feature|finite", message)
+        return event("an error")
     assert proba.shape == (12, len(model[-1].classes_))
     assert np.isfinite(proba).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1)
-    return "answer"
+    return event("an answer")
 
 
 @settings(max_examples=400)
@@ -151,7 +157,7 @@ def test_a_changed_file_is_refused_or_answers(changed):
 
 
 @pytest.mark.nightly
-@settings(max_examples=20_000, derandomize=False)
+@settings(max_examples=20_000, derandomize=False, print_blob=True)
 @given(changed=changed_files())
 def test_many_changed_files_are_refused_or_answer(changed):
     check_changed(*changed)
@@ -180,7 +186,7 @@ def test_a_damaged_file_is_refused(positions, data):
 
 
 @pytest.mark.nightly
-@settings(max_examples=20_000, derandomize=False)
+@settings(max_examples=20_000, derandomize=False, print_blob=True)
 @given(**DAMAGE)
 def test_many_damaged_files_are_refused(positions, data):
     check_damaged(positions, data)
