@@ -14,5 +14,5 @@ class ModelFileError(ValueError):
     ...     load_model("README.md")
     ... except ModelFileError as error:
     ...     print(error)
-    README.md is not a model file of sklearn_din. Give a file that save_model wrote.
+    README.md is not a model file of sklearn_din, or damaged. Give a file that save_model wrote.
     """

@@ -105,7 +105,7 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]
     except (ValueError, LookupError, TypeError, RecursionError):
         header, document = {}, None
     if not isinstance(document, dict):
-        msg = f"{path} is not a model file of sklearn_din. Give a file that save_model wrote."
+        msg = f"{path} is not a model file of sklearn_din, or damaged. Give a file that save_model wrote."
         raise ModelFileError(msg)
     if document.get("format") != FORMAT or type(document["format"]) is not int:
         msg = (

@@ -66,7 +66,11 @@ def rank_values(values: dict[str, pa.Array]) -> dict[str, NDArray[np.int64]]:
         rest = np.concatenate(
             [array - np.floor(array) if array.dtype.kind == "f" else np.zeros(len(array)) for array in arrays]
         )
-        places = _inverse(np.lexsort((rest, whole, is_large)))
+        # Of fractions just below a whole number the rest is rounded to the same.
+        fraction = np.concatenate(
+            [array if array.dtype.kind == "f" else np.zeros(len(array)) for array in arrays], dtype=np.float64
+        )
+        places = _inverse(np.lexsort((fraction, rest, whole, is_large)))
         ranks |= dict(zip(numbers, np.split(places, np.cumsum([len(array) for array in arrays])[:-1]), strict=True))
     return ranks
 

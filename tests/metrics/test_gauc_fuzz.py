@@ -45,9 +45,16 @@ BAD = {
 FORMS = {
     "lists": list,
     "objects": lambda values: pd.Series(values, dtype=object, index=[3] * len(values)),
-    "pandas": pd.Series,
+    "pandas": lambda values: pandas_series(values),
     "polars": lambda values: polars_series(values),
 }
+
+
+def pandas_series(values):
+    try:
+        return pd.Series(values)
+    except UnicodeEncodeError:  # pandas 3 makes Arrow strings of them
+        return pd.Series(values, dtype=object)
 
 
 def polars_series(values):
@@ -100,13 +107,14 @@ def areas_user_by_user(y_true, y_score, groups, sample_weight=None):
     """Return the areas in the order of the users, and the weights of the users."""
     y_true, y_score = np.array([label == max(y_true) for label in y_true]), np.array(y_score, dtype=float)
     weight = np.ones(len(y_true)) if sample_weight is None else np.array(sample_weight, dtype=float)
+    ranks = np.unique(y_score, return_inverse=True)[1]  # whose differences do not overflow
     areas, totals = [], []
     for user in sorted(set(groups)):
         rows = np.array([other == user for other in groups]) & (weight > 0)
         both = len(np.unique(y_true[rows])) == 2
         # The area has no unit: sums of tiny weights are nothing to fear then.
         scaled = weight[rows] / weight[rows].max(initial=1e-300)
-        areas.append(roc_auc_score(y_true[rows], y_score[rows], sample_weight=scaled) if both else np.nan)
+        areas.append(roc_auc_score(y_true[rows], ranks[rows], sample_weight=scaled) if both else np.nan)
         totals.append(weight[rows].sum())
     return np.array(areas), np.array(totals)
 

@@ -84,7 +84,7 @@ def test_what_is_no_model_file_is_called_so(tmp_path, content):
     path.write_bytes(content)
 
     with pytest.raises(
-        ModelFileError, match="something is not a model file of sklearn_din. Give a file that save_model"
+        ModelFileError, match="something is not a model file of sklearn_din, or damaged. Give a file that save_model"
     ):
         load_model(path)
 

@@ -220,13 +220,15 @@ def check_call(kind, log, targets, wrong, max_length):
 
 
 def known(value):
-    """Return lists in place of arrays, and None for what is missing."""
-    if isinstance(value, list | np.ndarray | pl.Series):
+    """Return lists in place of arrays and tuples, and None for what is missing."""
+    if isinstance(value, list | tuple | np.ndarray | pl.Series):
         return list(map(known, value))
     if is_missing(value):
         return None
     if isinstance(value, datetime.date | np.datetime64):
         time = pd.Timestamp(value)
+        if time is pd.NaT:
+            return None
         return time if time.tz is None else time.tz_convert(None)  # NumPy has no zones
     return value
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from sklearn_din import BehaviorEncoder
 from sklearn_din.preprocessing._items import items_of
 from sklearn_din.preprocessing._vocabulary import Vocabulary
 from sklearn_din.utils._columns import read_column
@@ -48,6 +49,14 @@ def test_ids_do_not_depend_on_the_order_of_the_rows():
     again = learn([values[i] for i in rng.permutation(40)])
 
     assert [(type(value), value) for value in once.values] == [(type(value), value) for value in again.values]
+
+
+def test_fractions_that_differ_by_less_than_their_distance_to_a_whole_number_are_in_order_of_value():
+    values = [-1e-275, -1e-36, -1e-300, 1e-300, 1e-275, -0.5]
+    encoders = [BehaviorEncoder(categorical_features=["x"]).fit({"x": order}) for order in (values, values[::-1])]
+
+    for encoder in encoders:
+        assert encoder.vocabularies_["x"].values.tolist() == sorted(values)
 
 
 def test_ties_are_in_order_of_family_and_then_of_value():
