@@ -134,7 +134,10 @@ def as_arrow(columns):
 
 
 def plain(value):
-    """Return Python's values in place of NumPy's: pyarrow 26 crashes on some mixtures of them."""
+    """Return Python's values in place of NumPy's, of which pyarrow 26 crashes on mixtures, and no set as a list."""
+    if isinstance(value, set | frozenset):
+        msg = "Arrow makes a list of a set, and the encoder never sees it."
+        raise TypeError(msg)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
