@@ -183,7 +183,8 @@ def _rebuild_imputer(transformer: Any, learnt: Mapping[str, Any]) -> Any:
 
 
 def _rebuild_indicator(transformer: Any, learnt: Mapping[str, Any]) -> Any:
-    rows = np.zeros((2, transformer.n_features_in_))
+    present = 1.0 if transformer.missing_values == 0 else 0.0
+    rows = np.full((2, transformer.n_features_in_), present)
     rows[0, _checked_positions(learnt["indicated"], rows.shape[1])] = transformer.missing_values
     return transformer.fit(rows)
 

@@ -150,11 +150,6 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     OSError
         If the file can't be read.
 
-    Warns
-    -----
-    sklearn.exceptions.InconsistentVersionWarning
-        If a transformer of scikit-learn is of another version than the one installed.
-
     See Also
     --------
     save_model : Writes the file.

@@ -65,9 +65,6 @@ class Reader:
     def _dict(self, content: Any, _: Any) -> dict[Any, Any]:
         return {self.decode(key): self.decode(value) for key, value in content}
 
-    def _slice(self, content: Any, _: Any) -> slice:
-        return slice(*self.decode(content))
-
     def _objects(self, content: Any, tagged: Mapping[str, Any]) -> NDArray[Any]:
         values = self.decode(content)
         if tagged["type"] == "O":
@@ -144,7 +141,6 @@ _DECODERS: dict[str, Callable[[Reader, Any, Any], Any]] = {
     "$float": lambda _, content, __: _FLOATS[content],
     "$objects": Reader._objects,
     "$random_state": Reader._random_state,
-    "$slice": Reader._slice,
     "$tuple": Reader._tuple,
     "$type": Reader._type,
     "$ufunc": Reader._ufunc,

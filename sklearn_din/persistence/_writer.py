@@ -120,8 +120,6 @@ class Writer:
             return {"$random_state": self.encode(value.get_state(legacy=False), path)}
         if isinstance(value, np.dtype):
             return {"$dtype": value.str}
-        if isinstance(value, slice):
-            return {"$slice": self.encode([value.start, value.stop, value.step], path)}
         name = getattr(value, "__name__", "")
         is_of_numpy = isinstance(value, np.ufunc | type) and vars(np).get(name) is value
         if is_of_numpy and isinstance(value, np.ufunc):

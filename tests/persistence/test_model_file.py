@@ -237,6 +237,7 @@ CUSTOM = [
     MaxAbsScaler(),
     MinMaxScaler((-1, 1), clip=True),
     MissingIndicator(features="all"),
+    MissingIndicator(missing_values=0.0, features="all"),
     Normalizer(),
     PCA(2, random_state=0),
     PCA(0.9, whiten=True),
@@ -257,6 +258,13 @@ CUSTOM = [
     make_pipeline(PowerTransformer(method="yeo-johnson"), PolynomialFeatures(2)),
     Pipeline([("nothing", "passthrough"), ("scale", StandardScaler())], memory=None),
 ]
+
+
+def test_an_indicator_of_zeros_in_one_column_knows_that_column(again):
+    indicator = MissingIndicator(missing_values=0.0)
+    encoder = BehaviorEncoder(numeric_transformer=indicator).fit({"a": [0.0, 1.0], "b": [2.0, 3.0]})
+
+    assert again(encoder).numeric_transformer_.features_.tolist() == [0]
 
 
 def test_each_transformer_that_a_file_may_hold_is_tried():
