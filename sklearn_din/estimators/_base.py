@@ -3,6 +3,7 @@
 import math
 import warnings
 from abc import ABCMeta, abstractmethod
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,33 +14,39 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklearn_din.estimators._examples import Examples
 from sklearn_din.estimators._input import as_table
 from sklearn_din.estimators._network import architecture_of, load_module, make_module
-from sklearn_din.estimators._parameters import DINParameters, training_length
-from sklearn_din.estimators._validation import make_validator
+from sklearn_din.estimators._parameters import DINParameters
+from sklearn_din.estimators._training import train, train_one_pass
 from sklearn_din.estimators._weights import as_shares, check_some_weight, check_weight
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.training import (
-    Evaluation,
-    LinearDecay,
-    MinibatchAwareL2,
-    Progress,
     TensorTable,
-    WholeTableL2,
     build_net,
-    count_rows,
     make_random_source,
-    n_steps,
     predict_raw,
     resolve_device,
-    sparse_tables,
     threads,
     warn_of_forks,
 )
+from sklearn_din.utils._fit_tasks import CallbackSupportMixin
 
-VALIDATION = ("X_val", "y_val", "sample_weight_val")
+
+class Mode(NamedTuple):
+    """A way to go on with a fitted network: how the user asked for it, and what else to do."""
+
+    how: str
+    instead: str
 
 
-class BaseDIN(DINParameters, metaclass=ABCMeta):
+WARM_START = Mode("warm_start=True", "Set warm_start to False")
+PARTIAL_FIT = Mode("partial_fit", "Call fit")
+
+
+class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
     """An estimator that owns a skorch net; a subclass says what its target is."""
+
+    net_: Any
+    history_: list[dict[str, float]]
+    n_epochs_: int
 
     @abstractmethod
     def _validate_target(self, y, name):
@@ -48,6 +55,10 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
     @abstractmethod
     def _learn_target(self, y, sample_weight, *, is_first):
         """Learn what the target is from the training rows (its classes, or its scale), or check it (warm start)."""
+
+    @abstractmethod
+    def _learn_first_target(self, y, sample_weight):
+        """Learn what the target is from the first part of the training rows (``partial_fit``)."""
 
     @abstractmethod
     def _encode_target(self, y, positions, name):
@@ -83,34 +94,57 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         before = dict(self.__dict__)
         self.__dict__.pop("net_", None)  # what is interrupted from here on is unfitted
         try:
-            module, examples, given = self._check_all(
-                previous, (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-            )
+            self._check_parameters()
+            module, examples = self._check_training(previous, X, y, sample_weight, WARM_START)
+            valid = self._check_validation(X_val, y_val, sample_weight_val)
         except BaseException:
             if previous is not None:  # what was to go on is not lost for a mistake in the arguments, or Ctrl-C
                 self.__dict__ = before
             raise
         del before
         random = make_random_source(self.random_state, self.device_)
-        valid = given
         if valid is None and self.early_stopping:
             examples, valid = examples.split(self.validation_fraction, random.split)
         with threads(self.n_threads):
             if previous is None:
                 self._initialize(module, examples, random)
-            self._train(module.to(self.device_), examples, valid, random)
+            net, evaluation = train(self, module.to(self.device_), examples, valid, random, self._snapshot)
+        self._finish(net, evaluation, stacklevel=6)
+        net.optimizer_.state.clear()
         return self
 
-    def _check_all(self, previous, training, validation):
-        """Return the network, the training rows, and those given for validation or None.
+    def _partial_fit(self, X, y, sample_weight):
+        previous = self.net_ if self.__sklearn_is_fitted__() else None
+        before = dict(self.__dict__)
+        history, n_epochs = ([], 0) if previous is None else (self.history_, self.n_epochs_)
+        weights = None
+        try:
+            self._validate_params()
+            self._check_parameters()
+            module = None if previous is None else previous.module_
+            module, examples = self._check_training(module, X, y, sample_weight, PARTIAL_FIT)
+            random = None
+            if previous is None or previous.noise is None or previous.noise.device.type != self.device_.type:
+                random = make_random_source(self.random_state, self.device_)
+            with threads(self.n_threads):
+                if previous is None:
+                    self._initialize(module, examples, random)
+                else:
+                    weights = {name: value.clone() for name, value in module.state_dict().items()}
+                net, evaluation = train_one_pass(self, module.to(self.device_), examples, random, previous)
+            self._finish(net, evaluation, stacklevel=5)
+        except BaseException:  # the model is not lost for bad rows, or Ctrl-C
+            self.__dict__ = before
+            if previous is not None and weights is not None:
+                previous.module_.to(self.device_).load_state_dict(weights)
+                previous.optimizer_.state.clear()
+            raise
+        self.history_ = [*history, *({**each, "epoch": n_epochs + each["epoch"]} for each in self.history_)]
+        self.n_epochs_ = self.best_epoch_ = n_epochs + 1
+        return self
 
-        Raises before anything is trained.
-        """
-        X_val, y_val, weight_val = validation
-        if (X_val is None) != (y_val is None) or (X_val is None and weight_val is not None):
-            given = [name for name, part in zip(VALIDATION, validation, strict=True) if part is not None]
-            msg = f"X_val and y_val belong together: only {' and '.join(given)} is given. Give both or neither."
-            raise ValueError(msg)
+    def _check_parameters(self):
+        """Raise where parameters, each valid by itself, exclude each other."""
         is_sparse = self.sparse_embeddings != "auto" and self.sparse_embeddings
         if is_sparse and self.embedding_regularization == "l2" and self.embedding_alpha > 0:
             msg = (
@@ -120,32 +154,46 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             raise ValueError(msg)
         if self.scoring != "loss":
             get_scorer(self.scoring)
+
+    def _check_training(self, previous, X, y, sample_weight, mode):
+        """Return the network, ``previous`` or a new one, and the training rows. Raises before anything is trained."""
         architecture = architecture_of(self)
         self.device_ = resolve_device(self.device)
-        table = as_table(self, training[0], reset=True)
+        table = as_table(self, X, reset=previous is None or mode is WARM_START)
         if previous is not None:
-            self._check_same_network(previous, table.layout, architecture)
+            self._check_same_network(previous, table.layout, architecture, mode)
         self.layout_, self._architecture = table.layout, architecture
-        y, sample_weight = self._check_rows(*training, name="y")
-        self._learn_target(y, sample_weight, is_first=previous is None)
+        y, sample_weight = self._check_rows(X, y, sample_weight, name="y")
+        if mode is WARM_START:
+            self._learn_target(y, sample_weight, is_first=previous is None)
+        elif previous is None:
+            self._learn_first_target(y, sample_weight)
         module = make_module(table.layout, self._n_outputs, architecture) if previous is None else previous
-        examples = self._examples(table, y, sample_weight, name="y")
-        if X_val is None:
-            return module, examples, None
-        table_val = as_table(self, X_val, reset=False, name="X_val")
-        y_val, weight_val = self._check_rows(*validation, name="y_val")
-        return module, examples, self._examples(table_val, y_val, weight_val, name="y_val")
+        return module, self._examples(table, y, sample_weight, name="y")
 
-    def _check_same_network(self, previous, layout, architecture):
-        """Raise where warm_start can't go on with the network of the last fit."""
+    def _check_validation(self, X, y, sample_weight):
+        """Return the rows given for validation, or None."""
+        parts = {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
+        if (X is None) != (y is None) or (X is None and sample_weight is not None):
+            given = [name for name, part in parts.items() if part is not None]
+            msg = f"X_val and y_val belong together: only {' and '.join(given)} is given. Give both or neither."
+            raise ValueError(msg)
+        if X is None:
+            return None
+        table = as_table(self, X, reset=False, name="X_val")
+        y, sample_weight = self._check_rows(X, y, sample_weight, name="y_val")
+        return self._examples(table, y, sample_weight, name="y_val")
+
+    def _check_same_network(self, previous, layout, architecture, mode):
+        """Raise where training can't go on with the network of the last fit."""
         if previous.embedding.layout != layout:
-            msg = "X was not encoded as in the last fit: warm_start=True goes on with its embeddings. Set it to False."
+            msg = f"X was not encoded as in the last fit: {mode.how} goes on with its embeddings. {mode.instead}."
             raise ValueError(msg)
         for name, value in self._architecture.items():
             if architecture[name] != value:
                 msg = (
-                    f"{name} was {value!r} in the last fit and is {architecture[name]!r} now: warm_start=True goes on "
-                    "with the network of that fit. Set warm_start to False, or the parameter back."
+                    f"{name} was {value!r} in the last fit and is {architecture[name]!r} now: {mode.how} goes on "
+                    f"with the network of that fit. {mode.instead}, or set the parameter back."
                 )
                 raise ValueError(msg)
 
@@ -162,13 +210,13 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
 
     def _examples(self, table, y, sample_weight, *, name):
         """Rows with their target and weight; a weight of 0 is an absent row."""
-        weight = self._class_weighted(y, None if sample_weight is None else as_shares(sample_weight))
+        weight = self._class_weighted(y, None if sample_weight is None else as_shares(sample_weight), name)
         if weight is not None:
             check_some_weight(weight)
         positions = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
         return Examples(table, self._encode_target(y, positions, name), y, sample_weight, weight, positions)
 
-    def _class_weighted(self, y, weight):
+    def _class_weighted(self, y, weight, name):
         """Weights of the rows after ``class_weight``, which a classifier has."""
         return weight
 
@@ -178,65 +226,7 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         with torch.no_grad():
             module.mlp.output.bias.copy_(torch.as_tensor(self._prior(examples)))
 
-    def _train(self, module, examples, valid, random):
-        rows = examples.to_rows(TensorTable(examples.table, self.device_))
-        validate = None
-        if valid is not None:
-            is_same = valid.table is examples.table
-            validate = make_validator(self, valid, rows.table if is_same else TensorTable(valid.table, self.device_))
-        length = training_length(
-            len(rows),
-            mean_behaviors=rows.table.mean_behaviors,
-            batch_size=self.batch_size,
-            max_epochs=self.max_epochs,
-            n_iter_no_change=self.n_iter_no_change,
-        )
-        steps = n_steps(len(rows), length.batch_size)
-        evaluation = Evaluation(
-            validate,
-            steps_per_epoch=steps,
-            per_epoch=self.evaluations_per_epoch,
-            patience=length.patience if self.early_stopping and valid is not None else None,
-            lower_on_plateau=self.learning_rate_schedule == "plateau",
-        )
-        callbacks = [evaluation]
-        if self.learning_rate_schedule == "linear":
-            callbacks.insert(0, LinearDecay(self.learning_rate, steps * length.max_epochs))
-        if self.verbose:
-            callbacks.append(Progress(evaluation, length.max_epochs))
-        module.set_generator(random.noise)
-        net = build_net(
-            module,
-            self._make_criterion(),
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            clip_norm=self.clip_norm,
-            alpha=self.alpha,
-            regularization=self._regularization(module, rows),
-            callbacks=[*callbacks, *(self.callbacks or ())],
-            max_epochs=length.max_epochs,
-            batch_size=length.batch_size,
-            unknown_rate=self.unknown_rate,
-            sparse=self._sparse_tables(),
-            shuffling=random.shuffling,
-            noise=random.noise,
-        )
-        net.partial_fit(rows)
-        self._finish(net, evaluation)
-
-    def _sparse_tables(self):
-        """Names of the tables that are trained by the rows in the batch; "l2" pulls at all rows."""
-        is_whole = self.embedding_regularization == "l2" and self.embedding_alpha > 0
-        return frozenset() if is_whole else sparse_tables(self.layout_, self.sparse_embeddings)
-
-    def _regularization(self, module, rows):
-        if self.embedding_regularization is None or self.embedding_alpha == 0:
-            return None
-        if self.embedding_regularization == "l2":
-            return WholeTableL2(self.embedding_alpha)
-        return MinibatchAwareL2(self.embedding_alpha, count_rows(module, rows, self.unknown_rate))
-
-    def _finish(self, net, evaluation):
+    def _finish(self, net, evaluation, stacklevel):
         """Set the fitted attributes, and let go of the training rows."""
         if evaluation.diverged_:
             what = "the best weights before it are kept" if evaluation.best_ else "nothing was learnt"
@@ -246,9 +236,9 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             )
             if evaluation.best_ is None:
                 raise ValueError(msg)
-            warnings.warn(msg, ConvergenceWarning, stacklevel=6)  # past fit and what checks its parameters
+            warnings.warn(msg, ConvergenceWarning, stacklevel=stacklevel)  # at what called the public method
+            net.optimizer_.state.clear()
         evaluation.release()
-        net.optimizer_.state.clear()
         net.module_.zero_grad()
         best = evaluation.best_
         self.history_ = evaluation.records_
@@ -256,6 +246,18 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
         self.best_epoch_ = math.ceil(best["epoch"])
         self.best_score_ = best.get("valid_score")
         self.net_ = net
+
+    def _snapshot(self, net):
+        """Return the attributes of a copy of this estimator that is fitted as far as ``net`` is now."""
+        weights = {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
+        return {"net_": self._make_net(weights)}
+
+    def _make_net(self, weights):
+        """Return a net that predicts with given weights, which are copied."""
+        module = load_module(self.layout_, self._n_outputs, self._architecture, weights).to(self.device_)
+        net = build_net(module, self._make_criterion()).initialize()
+        module.eval()
+        return net
 
     def _raw_output(self, X):
         check_is_fitted(self)
@@ -283,9 +285,7 @@ class BaseDIN(DINParameters, metaclass=ABCMeta):
             self.device_ = resolve_device(state["device_"])
         except ValueError:  # this machine doesn't have it
             self.device_ = torch.device("cpu")
-        module = load_module(self.layout_, self._n_outputs, self._architecture, weights).to(self.device_)
-        self.net_ = build_net(module, self._make_criterion()).initialize()
-        module.eval()
+        self.net_ = self._make_net(weights)
 
 
 def check_prediction(values):

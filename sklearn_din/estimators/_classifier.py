@@ -14,6 +14,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 from sklearn_din.estimators._base import BaseDIN
 from sklearn_din.estimators._weights import as_shares
 from sklearn_din.training import BinaryLogLoss, MulticlassLogLoss
+from sklearn_din.utils._fit_tasks import with_callbacks
 from sklearn_din.utils._pieces import shown
 
 SMALLEST_SHARE = 1e-6  # of a class, so that its prior logit is finite
@@ -128,7 +129,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
     random_state : int, RandomState instance or None, default=None
         An int makes ``fit`` reproducible. None draws from the operating system, not from numpy's global generator.
     verbose : bool or int, default=0
-        Whether to print a line per evaluation.
+        Whether to show the epoch, the losses, the score and the time left: as a bar in a terminal or a notebook, if
+        tqdm is installed (extra ``progress``), as a line per evaluation elsewhere.
 
     Attributes
     ----------
@@ -148,7 +150,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         One per evaluation: epoch, train_loss (nats per row), learning_rate, seconds since the start, and, where rows
         are held out, valid_loss and valid_score.
     n_epochs_ : int
-        Epochs trained.
+        Epochs trained; calls of ``partial_fit`` count as one each.
     best_epoch_ : int
         The epoch whose weights were kept, from 1. Where nothing is held out it is the last one (with the schedule
         "plateau" that of the lowest training loss).
@@ -284,6 +286,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         )
         self.class_weight = class_weight
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train on rows and their labels.
@@ -314,6 +317,75 @@ class DINClassifier(ClassifierMixin, BaseDIN):
             If ``X`` is a frame that was not encoded.
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train one pass over rows, going on from what was learnt before.
+
+        The learning rate is ``learning_rate`` throughout, and no rows are held out: ``learning_rate_schedule``,
+        ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``. The moments of the optimizer and the
+        counts of the regularization go on from call to call, and begin anew in a model that was pickled or loaded. An
+        error, a divergence or Ctrl-C leaves the model as it was before the call.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Rows, all encoded by one fitted ``BehaviorEncoder``; what that has not seen is unknown.
+        y : array-like of shape (n_samples,)
+            Labels; not every class needs to occur.
+        classes : array-like of shape (n_classes,), optional
+            All labels. Needed in the first call, unless ``fit`` was called before.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, 0 or greater; only their proportions within this call count.
+
+        Returns
+        -------
+        self : DINClassifier
+            Trained further; ``n_epochs_`` counts the calls.
+
+        Raises
+        ------
+        ValueError
+            If a label is not among the classes, ``class_weight`` is "balanced", a value is not finite, or training
+            diverged.
+        TypeError
+            If ``X`` is a frame that was not encoded.
+
+        Examples
+        --------
+        >>> from sklearn_din import BehaviorEncoder, DINClassifier
+        >>> from sklearn_din.datasets import make_clicks
+        >>> X, y = make_clicks(400, random_state=0)
+        >>> encoder = BehaviorEncoder({"hist_item": "item", "hist_category": "category"}).fit(X)
+        >>> model = DINClassifier(random_state=0)
+        >>> for day in (slice(0, 200), slice(200, 400)):
+        ...     model = model.partial_fit(encoder.transform(X[day]), y[day], classes=[0, 1])
+        >>> model.n_epochs_
+        2
+        """
+        if classes is not None:
+            classes = np.unique(self._validate_target(classes, "classes"))
+        if self.__sklearn_is_fitted__():
+            if classes is not None and not np.array_equal(classes, self.classes_):
+                msg = (
+                    f"classes is {classes}, while the model has {self.classes_}. "
+                    "Give those of the first call, or leave classes out."
+                )
+                raise ValueError(msg)
+            return self._partial_fit(X, y, sample_weight)
+        if classes is None:
+            msg = (
+                "classes must be passed on the first call to partial_fit: give all labels, as some rows may lack some."
+            )
+            raise ValueError(msg)
+        if isinstance(self.class_weight, str):
+            msg = (
+                f"class_weight={self.class_weight!r} is not supported by partial_fit, which doesn't see all rows. "
+                "Give a dict of weights, for example of sklearn.utils.compute_class_weight."
+            )
+            raise ValueError(msg)
+        self._set_classes(classes, classes)
+        return self._partial_fit(X, y, sample_weight)
 
     def decision_function(self, X):
         """Return the logits.
@@ -388,15 +460,21 @@ class DINClassifier(ClassifierMixin, BaseDIN):
 
     def _learn_target(self, y, sample_weight, *, is_first):
         classes = np.unique(y)
-        if len(classes) < 2:
-            msg = f"y has only one class: {shown(classes[0])}. A classifier needs rows of two classes at least."
-            raise ValueError(msg)
-        last = classes if is_first else self.classes_
+        last = classes if is_first or len(classes) < 2 else self.classes_
         if not np.array_equal(classes, last):
             msg = (
                 f"y has the classes {classes}, the last fit had {last}: warm_start=True needs the same ones. "
                 "Set warm_start to False."
             )
+            raise ValueError(msg)
+        self._set_classes(classes, y)
+
+    def _learn_first_target(self, y, sample_weight):
+        """Do nothing: ``partial_fit`` is given the classes."""
+
+    def _set_classes(self, classes, y):
+        if len(classes) < 2:
+            msg = f"y has only one class: {shown(classes[0])}. A classifier needs rows of two classes at least."
             raise ValueError(msg)
         self.classes_ = classes
         self._class_weights = None
@@ -411,31 +489,33 @@ class DINClassifier(ClassifierMixin, BaseDIN):
                 self._class_weights = as_shares(self._class_weights)
 
     def _encode_target(self, y, positions, name):
-        return self._codes(y).astype(np.int64 if self._n_outputs > 1 else np.float32)
+        return self._codes(y, name).astype(np.int64 if self._n_outputs > 1 else np.float32)
 
-    def _codes(self, y):
-        """Return the position of each label in ``classes_``."""
+    def _codes(self, y, name):
+        """Return the position of each label in ``classes_``; ``name`` is what the user calls ``y``."""
         codes = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         is_new = self.classes_[codes] != y
         if is_new.any():
             row = int(np.flatnonzero(is_new)[0])
+            X = "X" + name.removeprefix("y")
             msg = (
-                f"y_val has a label that y does not have: row {row} has {shown(y[row])}, y has {self.classes_}. "
-                "Leave such rows out of X_val and y_val."
+                f"{name} has a label that is none of the classes: row {row} has {shown(y[row])}, while the classes are "
+                f"{self.classes_}. Leave such rows out of {X} and {name}."
             )
             raise ValueError(msg)
         return codes
 
-    def _class_weighted(self, y, weight):
+    def _class_weighted(self, y, weight, name):
         if self._class_weights is None:
             return weight
-        of_class = self._class_weights[self._codes(y)]
+        of_class = self._class_weights[self._codes(y, name)]
         return of_class if weight is None else of_class * weight
 
     def _prior(self, examples):
         codes = examples.target[examples.positions].astype(int)
         counts = np.bincount(codes, weights=examples.weights, minlength=len(self.classes_))
-        shares = np.maximum(counts / counts.sum(), SMALLEST_SHARE)
+        smallest = SMALLEST_SHARE if counts.all() else 0.5 / len(codes)  # a class may be absent from a part of the rows
+        shares = np.maximum(counts / counts.sum(), smallest)
         return np.log(shares) if self._n_outputs > 1 else np.log(shares[1:] / shares[:1])
 
     def _make_criterion(self):

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_din.training import OPTIMIZERS
+from sklearn_din.utils._doc_links import DocLinkMixin
 
 ACTIVATIONS = StrOptions({"dice", "prelu", "relu", "sigmoid", "tanh"})
 
@@ -23,7 +24,7 @@ FULL_EPOCHS = 20
 STEPS = 600  # at least, for a few hundred rows
 
 
-class DINParameters(BaseEstimator):
+class DINParameters(DocLinkMixin, BaseEstimator):
     """An estimator with the parameters that all of ours have; ``DINClassifier`` describes them."""
 
     _parameter_constraints: ClassVar[dict] = {

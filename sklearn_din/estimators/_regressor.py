@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 from sklearn_din.estimators._base import BaseDIN, check_prediction
 from sklearn_din.estimators._weights import as_shares
 from sklearn_din.training import SquaredError
+from sklearn_din.utils._fit_tasks import with_callbacks
 from sklearn_din.utils._pieces import shown
 
 SMALLEST_SCALE = 10 * np.finfo(np.float64).eps  # of the standard deviation, as a share of the mean: less is rounding
@@ -122,7 +123,8 @@ class DINRegressor(RegressorMixin, BaseDIN):
     random_state : int, RandomState instance or None, default=None
         An int makes ``fit`` reproducible. None draws from the operating system, not from numpy's global generator.
     verbose : bool or int, default=0
-        Whether to print a line per evaluation.
+        Whether to show the epoch, the losses, the score and the time left: as a bar in a terminal or a notebook, if
+        tqdm is installed (extra ``progress``), as a line per evaluation elsewhere.
 
     Attributes
     ----------
@@ -140,7 +142,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
         One per evaluation: epoch, train_loss (squared error of the standardised target: 1 is what the mean gets),
         learning_rate, seconds since the start, and, where rows are held out, valid_loss and valid_score.
     n_epochs_ : int
-        Epochs trained.
+        Epochs trained; calls of ``partial_fit`` count as one each.
     best_epoch_ : int
         The epoch whose weights were kept, from 1. Where nothing is held out it is the last one (with the schedule
         "plateau" that of the lowest training loss).
@@ -184,6 +186,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
     (500,)
     """
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train on rows and their targets.
@@ -214,6 +217,39 @@ class DINRegressor(RegressorMixin, BaseDIN):
             If ``X`` is a frame that was not encoded.
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train one pass over rows, going on from what was learnt before.
+
+        The learning rate is ``learning_rate`` throughout, and no rows are held out: ``learning_rate_schedule``,
+        ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``. The first rows, of this method or of
+        ``fit``, give the mean and the scale by which the target is standardised. The moments of the optimizer and the
+        counts of the regularization go on from call to call, and begin anew in a model that was pickled or loaded. An
+        error, a divergence or Ctrl-C leaves the model as it was before the call.
+
+        Parameters
+        ----------
+        X : EncodedTable, or array-like of shape (n_samples, n_features)
+            Rows, all encoded by one fitted ``BehaviorEncoder``; what that has not seen is unknown.
+        y : array-like of shape (n_samples,)
+            Numbers, in the units of the first call.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, 0 or greater; only their proportions within this call count.
+
+        Returns
+        -------
+        self : DINRegressor
+            Trained further; ``n_epochs_`` counts the calls.
+
+        Raises
+        ------
+        ValueError
+            If a value is not finite, or training diverged.
+        TypeError
+            If ``X`` is a frame that was not encoded.
+        """
+        return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
         """Return the prediction for each row.
@@ -263,6 +299,9 @@ class DINRegressor(RegressorMixin, BaseDIN):
             self._mean, self._scale = mean, scale
         else:  # the network of the last fit predicts in its units
             self._check_same_scale(mean, scale)
+
+    def _learn_first_target(self, y, sample_weight):
+        self._learn_target(y, sample_weight, is_first=True)
 
     def _check_same_scale(self, mean, scale):
         ratio = scale / self._scale

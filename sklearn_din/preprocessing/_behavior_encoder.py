@@ -17,12 +17,16 @@ from sklearn_din.preprocessing._input import frame_of
 from sklearn_din.preprocessing._raw_rows import RawRows
 from sklearn_din.preprocessing._table import EncodedTable
 from sklearn_din.utils._arrow import release_memory
+from sklearn_din.utils._doc_links import DocLinkMixin
+from sklearn_din.utils._fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 
 _VIEWS = ("layout_", "vocabularies_", "numeric_transformer_")  # attributes of _encoding under public names
 _SELECTION: list[Any] = [StrOptions({"auto"}), list, tuple, np.ndarray, callable]
 
 
-class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class BehaviorEncoder(  # type: ignore[call-arg]
+    DocLinkMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Encoder of frames with list columns of past behaviors.
 
     Values become ids: 0 pads, 1 is unknown, 2… are the values of the training rows in order of frequency, ties in order
@@ -126,6 +130,7 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         self.max_categories = max_categories
         self.numeric_transformer = numeric_transformer
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None) -> "BehaviorEncoder":
         """Learn vocabularies and scales from the rows of ``X``.
@@ -153,6 +158,7 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         release_memory()
         return self
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit_transform(self, X: Any, y: Any = None) -> EncodedTable:
         """Do as ``fit`` and then ``transform`` would, reading ``X`` once.
@@ -289,6 +295,7 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
             self._remember(Encoding.from_state(encoding))
 
     def _learn(self, X: Any, y: Any) -> RawRows:
+        tasks = FitTasks(self, X=X, y=y)
         self.__dict__.pop("_encoding", None)  # where fit fails the names are new already: not fitted then
         frame = frame_of(self, X, reset=True)
         roles = assign_roles(
@@ -309,6 +316,7 @@ class BehaviorEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
             numeric_transformer=self.numeric_transformer,
         )
         self._remember(encoding)
+        tasks.end(dict)
         return rows
 
     def _remember(self, encoding: Encoding) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -125,6 +126,10 @@ class MiniBatch:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield features and target: skorch's scoring callbacks unpack a batch into these two."""
+        return iter((self.features, self.target))
 
 
 class ShuffledBatches:

@@ -1,4 +1,4 @@
-"""What happens beside the steps: learning-rate schedules, evaluation with early stopping, progress."""
+"""What happens beside the steps: learning-rate schedules, and evaluation with early stopping."""
 
 import math
 import time
@@ -173,46 +173,6 @@ class Evaluation(Callback):
     def _reset_loss(self) -> None:
         self.loss_sum_: Any = 0.0
         self.rows_ = 0
-
-
-class Progress(Callback):
-    """Prints one line per evaluation.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        Where the figures come from; it stands before this one in the list of callbacks.
-    max_epochs : int
-        Of the training.
-    """
-
-    def __init__(self, evaluation: Evaluation, max_epochs: int) -> None:
-        self.evaluation = evaluation
-        self.max_epochs = max_epochs
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Start with the first record."""
-        self.printed_ = 0
-
-    def on_batch_end(self, net: Any, **kwargs: Any) -> None:
-        """Print what is new."""
-        for record in self.evaluation.records_[self.printed_ :]:
-            print(self._line(record), flush=True)  # noqa: T201 - asked for with verbose
-            self.printed_ += 1
-
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        """Print the evaluation that ended the training."""
-        self.on_batch_end(net)
-
-    def _line(self, record: dict[str, float]) -> str:
-        epoch = f"epoch {record['epoch']:g}/{self.max_epochs}"
-        left = record["seconds"] * (self.max_epochs / record["epoch"] - 1)
-        figures = [f"loss {record['train_loss']:.4f}"]
-        if "valid_loss" in record:
-            figures.append(f"validation loss {record['valid_loss']:.4f}")
-            is_scored = record["valid_score"] != -record["valid_loss"]
-            figures += [f"score {record['valid_score']:.4f}"] if is_scored else []
-        return "  ".join([epoch, *figures, f"{record['seconds']:.1f} s, at most {left:.0f} s left"])
 
 
 def set_learning_rate(net: Any, learning_rate: float) -> None:

@@ -12,6 +12,7 @@ from sklearn_din.nn import DIN
 from sklearn_din.training._batches import MiniBatch, Rows, ShuffledBatches
 from sklearn_din.training._callbacks import StopTraining
 from sklearn_din.training._optimizers import OPTIMIZERS, GradientClipping, RowWiseAdagrad
+from sklearn_din.training._regularization import MinibatchAwareL2
 from sklearn_din.training._runtime import keep_freed_memory
 
 
@@ -80,6 +81,23 @@ class DINNet(NeuralNet):
         is_fused = self.optimizer is not RowWiseAdagrad or not others[0].is_cuda  # torch has no such kernel
         self.optimizer_ = self.optimizer([group for group in groups if group["params"]], lr=self.lr, fused=is_fused)
         return self
+
+    @property
+    def row_counts(self) -> dict[Any, torch.Tensor] | None:
+        """The counts of ``count_rows`` that the regularization divides by; None where it needs none."""
+        regularizations = (each for _, each in self.callbacks_ if isinstance(each, MinibatchAwareL2))
+        return next((each.counts for each in regularizations), None)
+
+    def go_on_from(self, previous: "DINNet") -> None:
+        """Take over the moments of the optimizer of a net with the same module.
+
+        Parameters
+        ----------
+        previous : DINNet
+            Its moments are left out where its optimizer is another one.
+        """
+        if type(previous.optimizer_) is type(self.optimizer_):
+            self.optimizer_.state = previous.optimizer_.state
 
     def train_step_single(self, batch: MiniBatch, **fit_params: Any) -> dict[str, Any]:
         """Compute the loss of a mini-batch and its gradients."""

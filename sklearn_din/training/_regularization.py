@@ -26,7 +26,7 @@ class MinibatchAwareL2(Callback):
     alpha : float
         The paper's lambda.
     counts : dict of table to Tensor of shape (n_ids,)
-        ``n_j`` of each table, at least 1; see ``count_rows``.
+        ``n_j`` of each table; see ``count_rows``. An id that they lack counts as one that occurs once.
 
     References
     ----------
@@ -43,7 +43,7 @@ class MinibatchAwareL2(Callback):
         for table, columns in embedding.ids_by_table(batch.features).items():
             weight, ids = embedding.weight(table), torch.cat(columns).long()
             present = torch.unique(ids) if table in embedding.tables.sparse else _distinct(ids, len(weight))
-            factor = self.alpha / self.counts[table].index_select(0, present)
+            factor = self.alpha / self.counts[table].index_select(0, present).clamp_(min=1)
             penalty = weight.detach().index_select(0, present).mul_(factor[:, None])
             weight.grad = _with_rows(weight.grad, present, penalty)
 
@@ -84,7 +84,9 @@ class WholeTableL2(Callback):
                 weight.grad.add_(weight.detach(), alpha=self.alpha)
 
 
-def count_rows(module: DIN, rows: Rows, unknown_rate: float = 0.0) -> dict[Any, Tensor]:
+def count_rows(
+    module: DIN, rows: Rows, unknown_rate: float = 0.0, earlier: dict[Any, Tensor] | None = None
+) -> dict[Any, Tensor]:
     """Count the training rows in which each id of each table occurs, candidate and history together.
 
     Parameters
@@ -95,11 +97,13 @@ def count_rows(module: DIN, rows: Rows, unknown_rate: float = 0.0) -> dict[Any, 
         The training rows.
     unknown_rate : float
         Share of ids that training replaces by unknown: unknown counts as often as it is then expected to occur.
+    earlier : dict of table to Tensor of shape (n_ids,), optional
+        Counts of rows that were trained on before, to which these are added.
 
     Returns
     -------
     dict of table to Tensor of shape (n_ids,), float32
-        At least 1 everywhere.
+        0 where an id does not occur.
     """
     embedding = module.embedding
     columns = rows.table.layout.columns_by_table
@@ -116,7 +120,9 @@ def count_rows(module: DIN, rows: Rows, unknown_rate: float = 0.0) -> dict[Any, 
         if recency in embedding.table_names:
             lengths = rows.table.lengths(sequence.name)[rows.positions]
             counts[recency] = _rows_per_distance(lengths, len(embedding.weight(recency)))
-    return {table: count.clamp_(min=1) for table, count in counts.items()}
+    if earlier is not None:
+        counts = {table: count + earlier[table].to(count.device) for table, count in counts.items()}
+    return counts
 
 
 def _occurrences(columns: list[Tensor | tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

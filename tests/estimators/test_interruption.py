@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_din import DINClassifier
-from sklearn_din.estimators import _base, _validation
+from sklearn_din.estimators import _base, _training, _validation
 from sklearn_din.training import _net, _prediction
 from sklearn_din.training._optimizers import LazyAdam
 
@@ -62,18 +62,18 @@ BEFORE_TRAINING = {
 IN_TRAINING = {
     "random numbers": (_base, "make_random_source", 1),
     "first weights": (_base.BaseDIN, "_initialize", 1),
-    "tensors": (_base, "TensorTable", 1),
-    "counts of ids": (_base, "count_rows", 1),
+    "tensors": (_training, "TensorTable", 1),
+    "counts of ids": (_training, "count_rows", 1),
     "first forward pass": (_net.DINNet, "train_step_single", 1),
     "middle batch": (_net.DINNet, "train_step_single", 3),
     "last batch": (_net.DINNet, "train_step_single", 8),
     "first evaluation": (_validation, "predict_raw", 1),
     "last evaluation": (_validation, "predict_raw", 2),
     "prediction": (_prediction, "keep_freed_memory", 1),
-    "judgement": (_base.Evaluation, "_judge", 2),
-    "best weights restored": (_base.Evaluation, "on_train_end", 1),
+    "judgement": (_training.Evaluation, "_judge", 2),
+    "best weights restored": (_training.Evaluation, "on_train_end", 1),
     "fitted attributes": (_base.BaseDIN, "_finish", 1),
-    "right before the net is set": (_base.Evaluation, "release", 1),
+    "right before the net is set": (_training.Evaluation, "release", 1),
 }
 
 

@@ -1,4 +1,4 @@
-"""Evaluation, early stopping, schedules and progress, driven by hand."""
+"""Evaluation, early stopping and schedules, driven by hand."""
 
 import math
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ import pytest
 import torch
 from skorch.history import History
 
-from sklearn_din.training._callbacks import Evaluation, LinearDecay, Progress, StopTraining
+from sklearn_din.training._callbacks import Evaluation, LinearDecay, StopTraining
 
 
 class Net:
@@ -149,27 +149,3 @@ def test_linear_decay_falls_from_the_learning_rate_to_nearly_zero(net):
         rates.append(net.optimizer_.param_groups[0]["lr"])
 
     assert rates == pytest.approx([0.8, 0.6, 0.4, 0.2])
-
-
-def test_progress_prints_one_line_per_evaluation(net, capsys):
-    evaluation = evaluation_of(net, [-0.5, -0.25], steps_per_epoch=2)
-    progress = Progress(evaluation, max_epochs=6)
-    progress.on_train_begin(net)
-    for _ in range(4):
-        net.step(evaluation)
-        progress.on_batch_end(net)
-    progress.on_train_end(net)
-
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert lines[1].startswith("epoch 2/6  loss 1.0000  validation loss 0.2500  ")
-
-
-def test_progress_shows_a_score_other_than_the_loss(net, capsys):
-    evaluation = evaluation_of(net, [0.75], valid_loss=0.5)
-    progress = Progress(evaluation, max_epochs=1)
-    progress.on_train_begin(net)
-    net.step(evaluation)
-    progress.on_batch_end(net)
-
-    assert "validation loss 0.5000  score 0.7500" in capsys.readouterr().out

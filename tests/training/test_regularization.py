@@ -34,15 +34,36 @@ def gradients(module, rows, positions, regularization):
 def test_an_id_counts_once_per_row_candidate_and_history_together(module, rows):
     counts = count_rows(module, rows)
 
-    # items by row: {2, 3, 4}, {3}, {4, 2, 7}, {2, 5}; ids that never occur count as 1
-    assert counts["item"].tolist() == [1, 1, 3, 2, 2, 1, 1, 1]
-    assert counts["genres"].tolist() == [1, 1, 1, 1, 1]
+    # items by row: {2, 3, 4}, {3}, {4, 2, 7}, {2, 5}
+    assert counts["item"].tolist() == [0, 0, 3, 2, 2, 1, 0, 1]
+    assert counts["genres"].tolist() == [0, 0, 1, 1, 1]
 
 
 def test_only_the_training_rows_are_counted(module, table):
     rows = Rows(TensorTable(table, CPU), torch.tensor([0, 2]), torch.zeros(2), None)
 
-    assert count_rows(module, rows)["item"].tolist() == [1, 1, 2, 1, 2, 1, 1, 1]
+    assert count_rows(module, rows)["item"].tolist() == [0, 0, 2, 1, 2, 0, 0, 1]
+
+
+def test_counts_of_parts_add_up_to_those_of_the_whole(module, table, rows):
+    tensors = TensorTable(table, CPU)
+    first, second = (Rows(tensors, torch.tensor(part), torch.zeros(2), None) for part in ([0, 3], [1, 2]))
+
+    counts = count_rows(module, second, 0.25, earlier=count_rows(module, first, 0.25))
+
+    whole = count_rows(module, rows, 0.25)
+    assert counts.keys() == whole.keys()
+    for name, count in counts.items():
+        torch.testing.assert_close(count, whole[name])
+
+
+def test_an_id_that_no_row_was_counted_for_is_pulled_as_one_that_occurs_once(module, rows):
+    nowhere = {name: torch.zeros_like(count) for name, count in count_rows(module, rows).items()}
+    once = {name: torch.ones_like(count) for name, count in nowhere.items()}
+
+    pulled, expected = (gradients(module, rows, [3], MinibatchAwareL2(0.9, counts)) for counts in (nowhere, once))
+    for name, gradient in pulled.items():
+        torch.testing.assert_close(gradient, expected[name])
 
 
 def test_a_distance_from_the_newest_counts_the_histories_that_reach_it(module, rows):

@@ -1,0 +1,187 @@
+"""One training of a network: parameters and rows in, a trained net out."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from typing import Any
+
+from sklearn_din.estimators._examples import Examples
+from sklearn_din.estimators._parameters import TrainingLength, training_length
+from sklearn_din.estimators._validation import make_validator
+from sklearn_din.training import (
+    EpochListener,
+    Evaluation,
+    LinearDecay,
+    MinibatchAwareL2,
+    RandomSource,
+    Rows,
+    TensorTable,
+    WholeTableL2,
+    build_net,
+    count_rows,
+    make_progress,
+    n_steps,
+    sparse_tables,
+)
+from sklearn_din.utils._fit_tasks import FitTasks
+
+
+def train(
+    estimator: Any,
+    module: Any,
+    examples: Examples,
+    valid: Examples | None,
+    random: RandomSource,
+    snapshot: Callable[[Any], dict[str, Any]],
+) -> tuple[Any, Evaluation]:
+    """Train all epochs: learning-rate schedule, early stopping, the best weights restored.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameters say how; ``layout_`` and ``device_`` are set.
+    module : DIN
+        Initialized, on its device.
+    examples, valid : Examples
+        To train on, and held out (None for none).
+    random : RandomSource
+        Private generators.
+    snapshot : callable
+        ``snapshot(net)`` gives the attributes of an estimator that was fitted so far, for callbacks of scikit-learn.
+
+    Returns
+    -------
+    net : skorch.NeuralNet
+        Trained.
+    evaluation : Evaluation
+        What it was judged by.
+    """
+    rows = examples.to_rows(TensorTable(examples.table, estimator.device_))
+    length = _length(estimator, rows)
+    validate = None
+    if valid is not None:
+        is_same = valid.table is examples.table
+        tensors = rows.table if is_same else TensorTable(valid.table, estimator.device_)
+        validate = make_validator(estimator, valid, tensors)
+    evaluation = Evaluation(
+        validate,
+        steps_per_epoch=n_steps(len(rows), length.batch_size),
+        per_epoch=estimator.evaluations_per_epoch,
+        patience=length.patience if estimator.early_stopping and valid is not None else None,
+        lower_on_plateau=estimator.learning_rate_schedule == "plateau",
+    )
+    callbacks: list[Any] = [evaluation]
+    if estimator.learning_rate_schedule == "linear":
+        callbacks.insert(0, LinearDecay(estimator.learning_rate, evaluation.steps_per_epoch * length.max_epochs))
+    tasks = FitTasks(estimator, length.max_epochs, **_data(examples))
+    callbacks.append(EpochListener(lambda: tasks.begin("epoch"), lambda net: tasks.end(lambda: snapshot(net))))
+    with _net(estimator, module, rows, length, callbacks, random) as net:
+        net.partial_fit(rows)
+    if evaluation.best_ is not None:
+        tasks.end(lambda: snapshot(net))
+    return net, evaluation
+
+
+def train_one_pass(
+    estimator: Any, module: Any, examples: Examples, random: RandomSource | None, previous: Any
+) -> tuple[Any, Evaluation]:
+    """Train one epoch at a constant learning rate, with nothing held out.
+
+    Parameters
+    ----------
+    estimator, module, examples
+        As for ``train``.
+    random : RandomSource or None
+        None to go on with the generators of the last net.
+    previous : skorch.NeuralNet or None
+        The last net of the module, whose moments and counts of rows go on.
+
+    Returns
+    -------
+    net, evaluation
+        As of ``train``.
+    """
+    rows = examples.to_rows(TensorTable(examples.table, estimator.device_))
+    length = _length(estimator, rows)._replace(max_epochs=1)
+    evaluation = Evaluation(
+        None, steps_per_epoch=n_steps(len(rows), length.batch_size), per_epoch=estimator.evaluations_per_epoch
+    )
+    earlier = None if previous is None else previous.row_counts
+    generators = previous if random is None else random
+    with _net(estimator, module, rows, length, [evaluation], generators, earlier) as net:
+        net.initialize()
+        if previous is not None:
+            net.go_on_from(previous)
+        net.partial_fit(rows)
+    return net, evaluation
+
+
+def _length(estimator: Any, rows: Rows) -> TrainingLength:
+    return training_length(
+        len(rows),
+        mean_behaviors=rows.table.mean_behaviors,
+        batch_size=estimator.batch_size,
+        max_epochs=estimator.max_epochs,
+        n_iter_no_change=estimator.n_iter_no_change,
+    )
+
+
+@contextmanager
+def _net(
+    estimator: Any,
+    module: Any,
+    rows: Rows,
+    length: TrainingLength,
+    callbacks: list[Any],
+    generators: Any,
+    earlier: dict[Any, Any] | None = None,
+) -> Iterator[Any]:
+    """Yield a net that is ready to train, and close its progress bar in the end, whatever happens.
+
+    ``callbacks`` hold the ``Evaluation``; the user's own come last. ``generators`` has ``shuffling`` and ``noise``.
+    """
+    evaluation = next(each for each in callbacks if isinstance(each, Evaluation))
+    progress = make_progress(evaluation, length.max_epochs) if estimator.verbose else None
+    shown = [] if progress is None else [progress]
+    module.set_generator(generators.noise)
+    with nullcontext() if progress is None else closing(progress):
+        yield build_net(
+            module,
+            estimator._make_criterion(),
+            optimizer=estimator.optimizer,
+            learning_rate=estimator.learning_rate,
+            clip_norm=estimator.clip_norm,
+            alpha=estimator.alpha,
+            regularization=_regularization(estimator, module, rows, earlier),
+            callbacks=[*callbacks, *shown, *(estimator.callbacks or ())],
+            max_epochs=length.max_epochs,
+            batch_size=length.batch_size,
+            unknown_rate=estimator.unknown_rate,
+            sparse=_sparse_tables(estimator),
+            shuffling=generators.shuffling,
+            noise=generators.noise,
+        )
+
+
+def _regularization(estimator: Any, module: Any, rows: Rows, earlier: dict[Any, Any] | None) -> Any:
+    if estimator.embedding_regularization is None or estimator.embedding_alpha == 0:
+        return None
+    if estimator.embedding_regularization == "l2":
+        return WholeTableL2(estimator.embedding_alpha)
+    return MinibatchAwareL2(estimator.embedding_alpha, count_rows(module, rows, estimator.unknown_rate, earlier))
+
+
+def _sparse_tables(estimator: Any) -> frozenset[str]:
+    """Return the tables that are trained by the rows in the batch; "l2" pulls at all rows."""
+    is_whole = estimator.embedding_regularization == "l2" and estimator.embedding_alpha > 0
+    return frozenset() if is_whole else sparse_tables(estimator.layout_, estimator.sparse_embeddings)
+
+
+def _data(examples: Examples) -> dict[str, Any]:
+    """Return what scikit-learn's callbacks may ask for: the training rows, without those held out."""
+    positions = examples.positions
+    weight = examples.sample_weight
+    return {
+        "X": lambda: examples.table[positions],
+        "y": lambda: examples.y[positions],
+        "metadata": None if weight is None else {"sample_weight": weight[positions]},
+    }
