@@ -3,14 +3,11 @@
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
+from sklearn_din.inspection._models import EncodedRows, encode_rows
 from sklearn_din.layout import BehaviorSequence
-from sklearn_din.preprocessing import BehaviorEncoder, EncodedTable
-from sklearn_din.training import TensorTable, predict_attention
 from sklearn_din.utils._columns import Column
-from sklearn_din.utils._frames import Frame, build_frame, read_frame
+from sklearn_din.utils._frames import build_frame
 
 
 def attention_weights(model: Any, X: Any) -> Any:
@@ -38,9 +35,14 @@ def attention_weights(model: Any, X: Any) -> Any:
         If the model has no behavior sequence, one of its columns is called "row" or "weight", or ``X`` is not what it
         was fitted on.
     TypeError
-        If ``model`` is a pipeline without an encoder, or an estimator gets rows that are not encoded.
+        If ``model`` is a pipeline without an encoder, or no model of this library, or an estimator gets rows that are
+        not encoded.
     NotFittedError
         If the model is not fitted.
+
+    See Also
+    --------
+    AttentionDisplay : Draws them.
 
     Notes
     -----
@@ -64,43 +66,14 @@ def attention_weights(model: Any, X: Any) -> Any:
     >>> weights.groupby("row")["weight"].sum().round(4).unique().tolist()
     [1.0]
     """
-    encoder, estimator = _parts(model)
-    check_is_fitted(model)
-    if encoder is None and not isinstance(X, EncodedTable):
-        msg = (
-            f"{type(estimator).__name__} alone takes an EncodedTable: got {type(X).__name__}. "
-            "Give the fitted pipeline with its encoder, or encode X."
-        )
-        raise TypeError(msg)
-    table = X if encoder is None else model[:-1].transform(X)
-    if not table.layout.sequences:
-        msg = "The model has no behavior sequence, and so no attention. Name one in behavior_features of its encoder."
-        raise ValueError(msg)
-    if table.layout != estimator.layout_:
-        msg = "X was not encoded by the encoder that the estimator was fitted with. Use the table of that encoder."
-        raise ValueError(msg)
-    weights = predict_attention(estimator.module_, TensorTable(table, estimator.device_))
-    raw = None if encoder is None else read_frame(X)
-    frames = {
-        sequence.name: _frame(sequence, table, raw, weights[sequence.name]) for sequence in table.layout.sequences
-    }
+    rows = encode_rows(model, X)
+    weights = rows.attention()
+    frames = {sequence.name: _frame(sequence, rows, weights[sequence.name]) for sequence in rows.table.layout.sequences}
     return frames if len(frames) > 1 else next(iter(frames.values()))
 
 
-def _parts(model: Any) -> tuple[BehaviorEncoder | None, Any]:
-    """Return encoder and estimator of a pipeline; an estimator has no encoder."""
-    if not isinstance(model, Pipeline):
-        return None, model
-    if not isinstance(model[0], BehaviorEncoder):
-        msg = (
-            f"The pipeline must begin with a BehaviorEncoder; it begins with {type(model[0]).__name__}. "
-            "Give the part of the pipeline from the encoder on, and the rows that reach it."
-        )
-        raise TypeError(msg)
-    return model[0], model[-1]
-
-
-def _frame(sequence: BehaviorSequence, table: EncodedTable, raw: Frame | None, weights: np.ndarray) -> Any:
+def _frame(sequence: BehaviorSequence, rows: EncodedRows, weights: np.ndarray) -> Any:
+    table, raw = rows.table, rows.raw
     clash = {"row", "weight"} & {field.name for field in sequence.fields}
     if clash:
         name = min(clash)

@@ -1,0 +1,134 @@
+"""What behaviors and candidates are called in pictures."""
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_din.inspection._models import EncodedRows
+from sklearn_din.layout import UNKNOWN_ID, BehaviorSequence
+from sklearn_din.utils._columns import Column
+
+LONGEST = 48  # characters of a label beside a bar or on a chip
+MISSING = "missing"
+
+
+def behavior_labels(rows: EncodedRows, sequence: BehaviorSequence, names: Mapping[Any, Any]) -> list[list[str]]:
+    """Return the label of each kept behavior.
+
+    Parameters
+    ----------
+    rows : EncodedRows
+        Their histories.
+    sequence : BehaviorSequence
+        Which history.
+    names : mapping
+        From values of its first field to what is shown instead.
+
+    Returns
+    -------
+    list of list of str
+        For each row, oldest first: the values of the fields, joined by " / ".
+    """
+    parts = []
+    for field in sequence.fields:
+        stored = rows.table.ragged(field.name).values
+        column = None if rows.raw is None else rows.raw[field.name].as_list().newest(rows.table.layout.max_length)
+        of_field = names if field is sequence.fields[0] else {}
+        parts.append(_texts(column, stored, of_field, is_ids=not field.is_numeric))
+    flat = [" / ".join(texts) for texts in zip(*parts, strict=True)]
+    offsets = rows.table.ragged(sequence.name).offsets.tolist()
+    return [flat[start:end] for start, end in pairwise(offsets)]
+
+
+def candidate_labels(rows: EncodedRows, sequence: BehaviorSequence, names: Mapping[Any, Any]) -> list[str] | None:
+    """Return the label of the candidate of each row.
+
+    Parameters
+    ----------
+    rows : EncodedRows
+        The rows.
+    sequence : BehaviorSequence
+        Whose fields have the candidate's columns as counterparts.
+    names : mapping
+        From values of the first field to what is shown instead.
+
+    Returns
+    -------
+    list of str or None
+        The values of those columns, joined by " / "; None where no field has a counterpart.
+    """
+    columns = list(dict.fromkeys(field.candidate for field in sequence.shared if field.candidate is not None))
+    parts = []
+    for name in columns:
+        column = None if rows.raw is None else rows.raw[name]
+        of_column = names if name == sequence.fields[0].candidate else {}
+        parts.append(_texts(column, rows.table[name], of_column, is_ids=True))
+    return [" / ".join(texts) for texts in zip(*parts, strict=True)] if parts else None
+
+
+def shorten(text: str, longest: int = LONGEST) -> str:
+    """Return the text on one line, with an ellipsis in its middle where it is too long.
+
+    Parameters
+    ----------
+    text : str
+        Any.
+    longest : int
+        Characters of the result, at least 3.
+
+    Returns
+    -------
+    str
+        Its end is kept, since it often tells similar names apart.
+    """
+    text = " ".join(text.split())
+    if len(text) <= longest:
+        return text
+    n_last = (longest - 1) * 2 // 5
+    return f"{text[: longest - 1 - n_last].rstrip()}…{text[len(text) - n_last :].lstrip()}"
+
+
+def _texts(column: Column | None, stored: NDArray[Any], names: Mapping[Any, Any], *, is_ids: bool) -> list[str]:
+    """Return what each value is called; ``column`` is as the user gave it, ``stored`` as it was encoded."""
+    is_unknown = (stored == UNKNOWN_ID).tolist() if is_ids else [False] * len(stored)
+    if column is None:
+        values = stored.tolist()
+        return [
+            "unknown" if unknown else _named(value, names) for value, unknown in zip(values, is_unknown, strict=True)
+        ]
+    texts = (_named(value, names) for value in _python_values(column))
+    return [
+        f"{text} (unknown)" if unknown and text != MISSING else text
+        for text, unknown in zip(texts, is_unknown, strict=True)
+    ]
+
+
+def _python_values(column: Column) -> Iterable[Any]:
+    values = np.full(column.n_values, None, dtype=object)
+    for piece in column.pieces:
+        values[slice(None) if piece.positions is None else piece.positions] = piece.values.to_pylist()
+    return values.tolist()
+
+
+def _named(value: Any, names: Mapping[Any, Any]) -> str:
+    if _is_missing(value):
+        return MISSING
+    name = names.get(value)
+    return _text(value if _is_missing(name) else name)
+
+
+def _is_missing(value: Any) -> bool:
+    # NaN, pandas.NaT and pandas.NA differ from themselves, or cannot tell.
+    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ == "NAType"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else f"{value:g}"
+    return str(value)

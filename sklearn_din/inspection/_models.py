@@ -1,0 +1,142 @@
+"""Fitted models taken apart, and rows as they reach the network."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_din.estimators import DINClassifier, DINRegressor
+from sklearn_din.preprocessing import BehaviorEncoder, EncodedTable
+from sklearn_din.training import TensorTable, predict_attention
+from sklearn_din.utils._frames import Frame, read_frame
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """Rows with behaviors, and the estimator that is to score them.
+
+    Attributes
+    ----------
+    table : EncodedTable
+        The rows as the estimator takes them; it has a behavior sequence at least.
+    estimator : DINClassifier or DINRegressor
+        Fitted with the encoder of the table.
+    raw : Frame or None
+        The rows as they were before the encoder; None where they came encoded.
+    """
+
+    table: EncodedTable
+    estimator: Any
+    raw: Frame | None
+
+    def attention(self) -> dict[str, NDArray[np.float32]]:
+        """Return the weights (n_behaviors,) of each sequence by its name, flat in the order of the rows."""
+        return predict_attention(self.estimator.module_, TensorTable(self.table, self.estimator.device_))
+
+
+def encode_rows(model: Any, X: Any) -> EncodedRows:
+    """Bring rows before the network of a fitted model.
+
+    Parameters
+    ----------
+    model : Pipeline or estimator
+        A pipeline that begins with a ``BehaviorEncoder`` and ends with an estimator of this library, or such an
+        estimator alone.
+    X : frame, dict of columns, or EncodedTable
+        Raw rows for a pipeline, encoded rows for an estimator.
+
+    Returns
+    -------
+    EncodedRows
+        The rows in order.
+
+    Raises
+    ------
+    ValueError
+        If the model has no behavior sequence, or ``X`` is not what it was fitted on.
+    TypeError
+        If ``model`` is neither, or an estimator gets rows that are not encoded.
+    NotFittedError
+        If the model is not fitted.
+    """
+    encoder, estimator = split_model(model)
+    if encoder is None and not isinstance(X, EncodedTable):
+        msg = (
+            f"{type(estimator).__name__} alone takes an EncodedTable: got {type(X).__name__}. "
+            "Give the fitted pipeline with its encoder, or encode X."
+        )
+        raise TypeError(msg)
+    table = X if encoder is None else model[:-1].transform(X)
+    if not table.layout.sequences:
+        msg = "The model has no behavior sequence, and so no attention. Name one in behavior_features of its encoder."
+        raise ValueError(msg)
+    if table.layout != estimator.layout_:
+        msg = "X was not encoded by the encoder that the estimator was fitted with. Use the table of that encoder."
+        raise ValueError(msg)
+    return EncodedRows(table, estimator, None if encoder is None else read_frame(X))
+
+
+def split_model(model: Any) -> tuple[BehaviorEncoder | None, Any]:
+    """Return encoder and estimator of a fitted model.
+
+    Parameters
+    ----------
+    model : Pipeline or estimator
+        As for ``encode_rows``.
+
+    Returns
+    -------
+    (BehaviorEncoder or None, DINClassifier or DINRegressor)
+        An estimator alone has no encoder.
+
+    Raises
+    ------
+    TypeError
+        If a pipeline does not begin with an encoder, or the model does not end with an estimator of this library.
+    NotFittedError
+        If the model is not fitted.
+    """
+    if isinstance(model, Pipeline) and not isinstance(model[0], BehaviorEncoder):
+        msg = (
+            f"The pipeline must begin with a BehaviorEncoder; it begins with {type(model[0]).__name__}. "
+            "Give the part of the pipeline from the encoder on, and the rows that reach it."
+        )
+        raise TypeError(msg)
+    estimator = final_estimator(model)
+    return (model[0] if isinstance(model, Pipeline) else None), estimator
+
+
+def final_estimator(model: Any) -> Any:
+    """Return the estimator of this library that a fitted model is or ends with.
+
+    Parameters
+    ----------
+    model : Pipeline or estimator
+        Of any first steps.
+
+    Returns
+    -------
+    DINClassifier or DINRegressor
+        Fitted.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    NotFittedError
+        If it is not fitted.
+    """
+    estimator = model[-1] if isinstance(model, Pipeline) else model
+    if not isinstance(estimator, DINClassifier | DINRegressor):
+        is_search = hasattr(estimator, "best_estimator_")
+        advice = "Give its best_estimator_." if is_search else "Give a fitted model that it holds, if any."
+        msg = (
+            "The model must be a DINClassifier or a DINRegressor, or a pipeline that ends with one: "
+            f"got {type(estimator).__name__}. {advice}"
+        )
+        raise TypeError(msg)
+    check_is_fitted(estimator)
+    return estimator
