@@ -21,7 +21,8 @@ PACKAGES = {module.name for module in pkgutil.iter_modules(sklearn_din.__path__)
 PUBLIC = ["sklearn_din", "sklearn_din.exceptions", *sorted(f"sklearn_din.{name}" for name in PACKAGES - INTERNAL)]
 
 # Left open by the house rules: where the text begins, sections that are there as needed, names of results.
-OPEN = {"GL01", "ES01", "EX01", "SA01", "RT02"}
+OPEN = {"GL01", "ES01", "SA01", "RT02"}
+NO_EXAMPLE = "EX01"  # only a method, whose class has one, may do without
 
 # Run in a process of its own, in which torch and skorch cannot be imported.
 WITHOUT_TORCH = """
@@ -102,9 +103,14 @@ def test_lower_bounds_are_of_the_same_packages_as_the_pins():
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_names_are_described_in_full(name):
+    package = importlib.import_module(name)
     errors = {
-        path: [f"{code}: {message}" for code, message in validate(path)["errors"] if code not in OPEN]
-        for path in described(importlib.import_module(name))
+        path: [
+            f"{code}: {message}"
+            for code, message in validate(path)["errors"]
+            if code not in OPEN and not (code == NO_EXAMPLE and is_method(package, path))
+        ]
+        for path in described(package)
     }
 
     assert errors
@@ -120,6 +126,11 @@ def described(package: ModuleType) -> list[str]:
         methods = public_methods(value) if inspect.isclass(value) else []
         paths += [path, *(f"{path}.{method}" for method in methods)]
     return paths
+
+
+def is_method(package: ModuleType, path: str) -> bool:
+    """Return whether a dotted name is of a method of a class of the package."""
+    return path.removeprefix(f"{package.__name__}.").count(".") > 0
 
 
 def public_methods(cls: type) -> list[str]:

@@ -159,6 +159,20 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Nothing in the file is code or the name of code to import: classes are looked up in a list of this library. A
     stranger's model can still be wrong on purpose: only a signature tells who made it. Loading takes about three times
     the size of the file in memory.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_din import DINRegressor
+    >>> from sklearn_din.persistence import load_model, save_model
+    >>> model = DINRegressor(max_epochs=1, random_state=0).fit([[0.0], [1.0]], [3.0, 4.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "numbers.safetensors"
+    ...     save_model(model, path)
+    ...     loaded = load_model(path)
+    >>> loaded.predict([[0.0]]) == model.predict([[0.0]])
+    array([ True])
     """
     path = Path(path)
     document, arrays = read_container(path)
