@@ -1,6 +1,5 @@
 """A scorer for model selection that finds the users of GAUC in the data itself."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +7,12 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_din.metrics._gauc import gauc_score
 
 
-def make_gauc_scorer(group: str) -> Callable[..., float]:
+def make_gauc_scorer(group: str) -> "GaucScorer":
     """Make a scorer of GAUC that takes the users from a column of ``X``.
 
     In a pipeline ``X`` is what goes into the first step: the raw frame.
@@ -27,7 +27,8 @@ def make_gauc_scorer(group: str) -> Callable[..., float]:
     callable
         ``scorer(estimator, X, y, sample_weight=None)``, for the ``scoring`` of ``GridSearchCV``,
         ``cross_val_score`` and the like. It ranks by the second column of ``predict_proba``, or by
-        ``decision_function`` where the estimator has no probabilities. It can be pickled.
+        ``decision_function`` where the estimator has no probabilities. It can be pickled. With metadata routing,
+        ``scorer.set_score_request(sample_weight=True)`` asks for the weights of the rows, as for scikit-learn's own.
 
     Raises
     ------
@@ -49,19 +50,59 @@ def make_gauc_scorer(group: str) -> Callable[..., float]:
     make_gauc_scorer('user')
     """
     validate_parameter_constraints({"group": [str]}, {"group": group}, caller_name="make_gauc_scorer")
-    return _GaucScorer(group)
+    return GaucScorer(group)
 
 
-@dataclass(frozen=True)
-class _GaucScorer:
+@dataclass
+class GaucScorer:
+    """GAUC by a column of ``X``, as ``make_gauc_scorer`` makes it.
+
+    Attributes
+    ----------
+    group : str
+        The column of the user.
+    weight_request : bool, str or None
+        Whether it asks for ``sample_weight`` in metadata routing, or under which other name; None is undecided.
+    """
+
     group: str
+    weight_request: bool | str | None = None
+
+    def set_score_request(self, *, sample_weight: bool | str | None) -> "GaucScorer":
+        """Say whether metadata routing is to give it the weights of the rows.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            True or the name under which they are passed; False for no weights; None raises where weights are passed.
+
+        Returns
+        -------
+        GaucScorer
+            Itself.
+        """
+        self.weight_request = sample_weight
+        return self
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Return what it asks for, to scikit-learn's metadata routing.
+
+        Returns
+        -------
+        MetadataRequest
+            Of ``sample_weight`` in ``score``.
+        """
+        request = MetadataRequest(owner=self)
+        request.score.add_request(param="sample_weight", alias=self.weight_request)
+        return request
 
     def __call__(self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         groups = _column(X, self.group)
         return gauc_score(y, _response(estimator, X), groups=groups, sample_weight=sample_weight)
 
     def __repr__(self) -> str:
-        return f"make_gauc_scorer({self.group!r})"
+        asked = "" if self.weight_request is None else f".set_score_request(sample_weight={self.weight_request!r})"
+        return f"make_gauc_scorer({self.group!r}){asked}"
 
 
 def _column(X: Any, name: str) -> Any:

@@ -252,7 +252,7 @@ class BehaviorEncoder(  # type: ignore[call-arg]
         return self._encoding.decode(X)
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> NDArray[np.object_]:
-        """Return the names of the columns of ``np.asarray(table)``.
+        """Return the names of the columns of ``table.to_numpy()``.
 
         Parameters
         ----------

@@ -67,4 +67,11 @@ def _check_cells(X: Any) -> None:
     cells = np.asarray(X, dtype=object)
     frame = read_array(cells if cells.ndim == 2 else np.empty((0, 0)))
     for name in frame.names:
+        if frame[name].is_list:
+            msg = (
+                f"Column {name!r} of X holds lists, and X is an array, whose columns have no names. If it was a frame, "
+                "a tool or step before the encoder made an array of it: let the encoder have the frame itself. Some "
+                'tools keep only a frame of pandas; a step may need set_output(transform="pandas").'
+            )
+            raise TypeError(msg)
         numbers_of(frame[name])

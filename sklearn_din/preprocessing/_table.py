@@ -11,17 +11,7 @@ from sklearn_din.preprocessing._padded import read_padded
 from sklearn_din.preprocessing._table_columns import in_order, row_positions, share_offsets
 from sklearn_din.utils._ragged import Ragged, concatenate, take_together
 
-_JOINING = {
-    np.append,
-    np.block,
-    np.column_stack,
-    np.concatenate,
-    np.dstack,
-    np.hstack,
-    np.insert,
-    np.stack,
-    np.vstack,
-}
+_JOINING = {np.append, np.block, np.column_stack, np.concatenate, np.dstack, np.hstack, np.insert, np.stack, np.vstack}
 
 
 class EncodedTable:
@@ -50,6 +40,11 @@ class EncodedTable:
     See Also
     --------
     BehaviorEncoder : Makes tables from frames with list columns.
+
+    Notes
+    -----
+    A table with ids does not become an array by itself, in ``np.asarray`` or in a tool that takes numbers: it raises
+    ``TypeError``. ``to_numpy()`` gives the padded ids.
 
     Examples
     --------
@@ -243,8 +238,15 @@ class EncodedTable:
         return matrix
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if self.layout.columns != self.layout.numeric:
+            msg = (
+                f"{self!r} does not become an array by itself: whoever asked for one, such as a tool of scikit-learn, "
+                "would take its ids for numbers. Give that tool a frame and a Pipeline that encodes it, if it takes "
+                "frames; for the padded ids themselves use table.to_numpy()."
+            )
+            raise TypeError(msg)
         if copy is False:
-            msg = "An EncodedTable cannot become an array without a copy; copy=False was given. Use np.asarray(table)."
+            msg = "An EncodedTable cannot become an array without a copy; copy=False was given. Use table.to_numpy()."
             raise ValueError(msg)
         return self.to_numpy().astype(np.float64 if dtype is None else dtype, copy=False)
 
@@ -290,7 +292,7 @@ def _read_only(column: NDArray[Any]) -> NDArray[Any]:
 
 def _as_arrays(value: Any) -> Any:
     if isinstance(value, EncodedTable):
-        return value.to_numpy()
+        return np.asarray(value)
     if isinstance(value, list | tuple):
         return type(value)(_as_arrays(part) for part in value)
     return value

@@ -102,10 +102,16 @@ def row_positions(key: Any, n_samples: int) -> NDArray[np.int64]:
     IndexError
         If a row does not exist, or a mask has another length.
     TypeError
-        If the key is a single row, or none of these.
+        If the key is a single row, a pair of rows and columns, or none of these.
     """
     if isinstance(key, Integral) or (isinstance(key, np.ndarray) and key.ndim == 0):
         msg = f"Rows are taken by slice, mask or array; {key!r} was given. For a table of one row use table[[{key}]]."
+        raise TypeError(msg)
+    if isinstance(key, tuple):
+        msg = (
+            f"Rows are taken by slice, mask or array, columns by name: {key!r} was given. "
+            "Take columns one by one: table['item']."
+        )
         raise TypeError(msg)
     if not isinstance(key, slice):
         key = np.asarray(key)

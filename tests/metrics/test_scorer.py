@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -150,3 +152,37 @@ def test_more_than_two_classes_are_refused():
 def test_the_group_is_the_name_of_a_column(group):
     with pytest.raises(TypeError, match="'group' parameter of make_gauc_scorer must be an instance of 'str'"):
         make_gauc_scorer(group)
+
+
+@pytest.mark.parametrize("asked", [True, False, "importance"])
+def test_metadata_routing_brings_it_the_weights_that_it_asks_for(data, asked):
+    X, y = data
+    weight, importance = np.arange(1.0, 61), np.arange(60.0, 0, -1)
+    folds = StratifiedKFold(2)
+    with config_context(enable_metadata_routing=True):
+        scorer = make_gauc_scorer("user").set_score_request(sample_weight=asked)
+        model = pipeline(LogisticRegression().set_fit_request(sample_weight=True))
+        given = {"sample_weight": weight} | ({"importance": importance} if asked == "importance" else {})
+        scores = cross_val_score(model, X, y, cv=folds, scoring=scorer, params=given)
+
+    expected = {True: weight, False: np.ones(60), "importance": importance}[asked]
+    for score, (train, test) in zip(scores, folds.split(X, y), strict=True):
+        fitted = pipeline().fit(X.iloc[train], y[train], logisticregression__sample_weight=weight[train])
+        proba = fitted.predict_proba(X.iloc[test])[:, 1]
+        users = X["user"].iloc[test]
+        assert score == gauc_score(y[test], proba, groups=users, sample_weight=expected[test])
+
+
+def test_weights_that_nobody_decided_on_raise_as_for_scorers_of_scikit_learn(data):
+    X, y = data
+    with config_context(enable_metadata_routing=True):
+        model = pipeline(LogisticRegression().set_fit_request(sample_weight=True))
+        with pytest.raises(UnsetMetadataPassedError, match=r"Call `GaucScorer\.set_score_request"):
+            cross_val_score(model, X, y, cv=2, scoring=make_gauc_scorer("user"), params={"sample_weight": np.ones(60)})
+
+
+def test_the_representation_says_what_it_asks_for():
+    scorer = make_gauc_scorer("user").set_score_request(sample_weight="weight")
+
+    assert repr(scorer) == "make_gauc_scorer('user').set_score_request(sample_weight='weight')"
+    assert eval(repr(scorer)) == scorer != make_gauc_scorer("user")

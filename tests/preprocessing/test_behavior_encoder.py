@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
@@ -331,7 +331,7 @@ def test_names_out_are_those_of_the_matrix():
     table = encoder.fit_transform({"item": [1], "age": [0.5], "hist": [[2]]})
 
     assert encoder.get_feature_names_out().tolist() == ["item", "age", "hist_0", "hist_1"]
-    assert np.asarray(table).shape == (1, 4)
+    assert table.to_numpy().shape == (1, 4)
     with pytest.raises(ValueError, match="input_features is not equal"):
         encoder.get_feature_names_out(["a", "b", "c"])
 
@@ -389,7 +389,8 @@ def test_a_search_over_raw_frames_runs():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"item": rng.integers(0, 4, 48), "hist": [rng.integers(0, 4, n) for n in rng.integers(0, 5, 48)]})
     y = (X["item"] > 1).astype(int)
-    model = make_pipeline(BehaviorEncoder({"hist": "item"}), DecisionTreeClassifier(random_state=0))
+    padded = FunctionTransformer(EncodedTable.to_numpy)
+    model = make_pipeline(BehaviorEncoder({"hist": "item"}), padded, DecisionTreeClassifier(random_state=0))
 
     search = GridSearchCV(model, {"behaviorencoder__max_length": [1, 3]}, cv=3, error_score="raise").fit(X, y)
 
@@ -408,6 +409,11 @@ def test_an_array_of_numbers_without_names_is_standardised():
         (np.array([["1", "x"]]), TypeError, "Column 'x0' must hold numbers: row 0 has '1'"),
         ([[1.0, 2.0], [3.0, "x"]], TypeError, "Column 'x1' must hold numbers: row 1 has 'x'"),
         ([[1.0], [1.0, 2.0]], ValueError, "inhomogeneous"),
+        (
+            pd.DataFrame({"item": [1, 2], "hist": [[1], [1, 2]]}).to_numpy(),
+            TypeError,
+            r"Column 'x1' of X holds lists.*no names.*the frame itself.*set_output\(transform=\"pandas\"\)",
+        ),
         ([1.0, 2.0], ValueError, "Expected 2D array, got 1D array"),
         (np.array([1.0, 2.0], dtype=object), ValueError, "Expected 2D array, got 1D array"),
         (np.array([[1.0], [np.inf]]), ValueError, "Column 'x0' holds infinity.*row 1 has inf"),

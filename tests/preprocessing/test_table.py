@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_validate
 from sklearn.pipeline import FeatureUnion
+from sklearn.utils import check_array
 
 from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
 from sklearn_din.preprocessing import EncodedTable
@@ -61,15 +62,58 @@ def test_the_matrix_holds_all_columns_under_the_names_of_the_layout():
     table = make_table()
 
     np.testing.assert_array_equal(table.to_numpy(), MATRIX)
-    np.testing.assert_array_equal(np.asarray(table), MATRIX)
-    assert np.asarray(table, dtype=np.float32).dtype == np.float32
     assert (table.shape, table.ndim, len(table)) == (MATRIX.shape, 2, 4)
     assert len(LAYOUT.padded_names) == MATRIX.shape[1]
 
 
+@pytest.mark.parametrize("convert", [np.asarray, np.array, np.ravel, np.isfinite, check_array])
+def test_ids_never_become_an_array_of_numbers_unasked(convert):
+    with pytest.raises(
+        TypeError, match=r"EncodedTable\(4 rows.*does not become an array by itself.*table.to_numpy\(\)"
+    ):
+        convert(make_table())
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        FeatureLayout(categorical=(IdColumn("item", 9),), numeric=("age",)),
+        FeatureLayout(bags=(IdColumn("tags", 9),), numeric=("age",), max_length=3),
+        FeatureLayout(
+            sequences=(BehaviorSequence((BehaviorField("items", None, 9),)),), numeric=("age",), max_length=3
+        ),
+    ],
+    ids=["category", "bag", "sequence"],
+)
+def test_a_single_column_of_ids_is_enough_to_refuse_an_array(layout):
+    values = np.array([2, 3], dtype=np.int32)
+    ids = {name: Ragged(values, np.array([0, 1, 2])) for name in layout.list_columns}
+    columns = {"age": np.zeros(2, dtype=np.float32), "item": values} | ids
+    table = EncodedTable(layout, {name: columns[name] for name in layout.columns})
+
+    with pytest.raises(TypeError, match="would take its ids for numbers"):
+        np.asarray(table)
+
+
+def make_numbers():
+    layout = FeatureLayout(numeric=("age", "price"))
+    ages, prices = np.array([[0.5, -0.5], [2, 3]], dtype=np.float32)
+    return EncodedTable(layout, {"age": ages, "price": prices})
+
+
+def test_a_table_of_nothing_but_numbers_is_an_array_to_numpy():
+    matrix = np.array([[0.5, 2], [-0.5, 3]])
+
+    np.testing.assert_array_equal(np.asarray(make_numbers()), matrix)
+    assert np.asarray(make_numbers(), dtype=np.float32).dtype == np.float32
+    assert np.array_equal(np.ravel(make_numbers()), matrix.ravel())
+    assert np.sum(make_numbers(), axis=0).tolist() == [0, 5]
+    assert np.isfinite(make_numbers()).all()
+
+
 def test_an_array_without_a_copy_is_refused():
     with pytest.raises(ValueError, match="cannot become an array without a copy"):
-        np.array(make_table(), copy=False)
+        np.array(make_numbers(), copy=False)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +144,7 @@ def test_rows_are_those_of_the_matrix(rows):
         (2, TypeError, r"by slice, mask or array; 2 was given.*table\[\[2\]\]"),
         (np.int64(2), TypeError, "by slice, mask or array"),
         (["item", "age"], TypeError, r"an array of <U4 of 1 dimensions.*table\['item'\]"),
+        ((slice(None), 0), TypeError, r"columns by name: \(slice\(None, None, None\), 0\) was given"),
         ([1.0], TypeError, "an array of float64"),
         ([[1]], TypeError, "of 2 dimensions"),
         ([4], IndexError, "out of bounds"),
@@ -190,12 +235,6 @@ def test_a_column_transformer_and_a_feature_union_raise():
         ColumnTransformer([("a", PassTable(), [0]), ("b", "passthrough", [1])]).fit_transform(X)
     with pytest.raises(TypeError, match="numeric_transformer"):
         FeatureUnion([("a", PassTable()), ("b", PassTable())]).fit_transform(X)
-
-
-def test_other_functions_of_numpy_see_the_matrix():
-    assert np.array_equal(np.ravel(make_table()), MATRIX.ravel())
-    assert np.sum(make_table(), axis=0).tolist() == MATRIX.sum(axis=0).tolist()
-    assert np.isfinite(make_table()).all()
 
 
 def test_a_pickle_of_a_part_holds_the_rows_of_the_part():
