@@ -43,7 +43,7 @@ docs: $(VENV)/.docs ## Build the documentation into docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 clean: ## Remove everything that can be made again, the environments too
-	@rm -rf $(VENV) $(LOWEST) dist docs/_build docs/generated htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(LOWEST) dist docs/_build docs/auto_examples docs/generated htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find sklearn_din tests docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The files .venv/.NAME say what is installed; each is out of date when pyproject.toml is newer.
