@@ -1,12 +1,17 @@
 """scikit-learn's own callbacks: which tasks they see, and what they may do."""
 
 import copy
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
 from sklearn_din import BehaviorEncoder, DINClassifier, DINRegressor
 from sklearn_din.datasets import make_clicks
@@ -32,7 +37,7 @@ class Records:
 
     def __init__(self, stop_after=None):
         self.stop_after = stop_after
-        self.begun, self.ended, self.predictions, self.rows = [], [], [], []
+        self.begun, self.ended, self.fitted, self.predictions, self.rows = [], [], [], [], []
         self.n_setups = self.n_teardowns = 0
 
     def setup(self, estimator, context):
@@ -47,6 +52,7 @@ class Records:
     def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
         self.ended.append((context.task_name, context.task_id))
         self.rows.append((len(X), len(y), metadata))
+        self.fitted.append(fitted_estimator)
         self.predictions.append(fitted_estimator.predict(X))
         return context.task_name == "epoch" and context.task_id + 1 == self.stop_after
 
@@ -82,6 +88,75 @@ def test_the_fitted_estimator_of_a_task_is_that_of_its_end(table, clicks):
         shorter = DINRegressor(**parameters).set_params(max_epochs=epoch).fit(table, y)
         assert_allclose(predicted, shorter.predict(table), rtol=1e-6)
     assert_array_equal(records.predictions[3], model.predict(table))
+
+
+def test_with_early_stopping_too_each_epoch_ends_with_its_own_weights(table, clicks):
+    y = clicks[1].astype(float)
+    parameters = SMALL | {"max_epochs": 30, "n_iter_no_change": 2, "learning_rate": 0.1}
+    records = Records()
+    model = DINRegressor(**parameters).set_callbacks(records).fit(table, y)
+
+    assert model.best_epoch_ < model.n_epochs_ < 30
+    *epochs, last = records.fitted
+    losses = [record["valid_loss"] for record in model.history_]
+    assert [each.history_[-1]["valid_loss"] for each in epochs] == losses
+    assert_array_equal(last.predict(table), model.predict(table))
+    assert_array_equal(epochs[model.best_epoch_ - 1].predict(table), model.predict(table))
+    assert not np.allclose(epochs[-1].predict(table), model.predict(table))
+
+
+def test_a_fitted_estimator_stays_as_it_was_and_has_all_attributes(table, clicks, tmp_path):
+    records = Records()
+    model = DINClassifier(**SMALL).set_callbacks(records).fit(table, clicks[1])
+
+    for epoch, fitted in enumerate(records.fitted[:3], 1):
+        assert (fitted.n_epochs_, len(fitted.history_)) == (epoch, epoch)
+        assert fitted.history_ == model.history_[:epoch]
+        save_model(fitted.set_callbacks(), tmp_path / "model.safetensors")
+        loaded = load_model(tmp_path / "model.safetensors")
+        assert_array_equal(loaded.predict_proba(table), fitted.predict_proba(table))
+    probabilities = [each.predict_proba(table) for each in records.fitted[:3]]
+    assert not np.allclose(probabilities[0], probabilities[1])
+
+
+def test_a_divergence_is_reported_as_one(table, clicks):
+    records = Records()
+    parameters = SMALL | {"learning_rate": 1e30, "clip_norm": None, "optimizer": "sgd"}
+
+    with pytest.raises(ValueError, match="Training diverged"):
+        DINClassifier(**parameters).set_callbacks(records).fit(table, clicks[1])
+    assert records.ended == []
+    assert records.n_teardowns == 1
+
+
+def test_an_epoch_that_diverges_ends_with_the_weights_that_are_kept(table, clicks):
+    class Explodes(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 3:
+                with torch.no_grad():
+                    net.module_.mlp.output.weight.fill_(torch.inf)
+
+    records = Records()
+    parameters = SMALL | {"max_epochs": 5, "callbacks": [Explodes()]}
+    with pytest.warns(ConvergenceWarning):
+        model = DINClassifier(**parameters).set_callbacks(records).fit(table, clicks[1])
+
+    assert records.ended == [("epoch", 0), ("epoch", 1), ("epoch", 2), ("fit", 0)]
+    assert_array_equal(records.fitted[2].predict_proba(table), model.predict_proba(table))
+
+
+def test_a_callback_that_fails_leaves_a_warm_start_as_it_was(table, clicks):
+    class Fails(Records):
+        def setup(self, estimator, context):
+            raise RuntimeError("of the user")
+
+    model = DINClassifier(**SMALL, warm_start=True).fit(table, clicks[1])
+    before = model.predict_proba(table)
+
+    with pytest.raises(RuntimeError, match="of the user"):
+        model.set_callbacks(Fails()).fit(table, clicks[1])
+    assert_array_equal(model.predict_proba(table), before)
+    assert not hasattr(model, "_callback_fit_ctx")
 
 
 def test_callbacks_see_the_rows_that_are_trained_on_and_their_weights(table, clicks):
@@ -131,7 +206,17 @@ def test_the_model_lets_go_of_the_rows(table, clicks):
     model.set_callbacks()
 
     assert len(pickle.dumps(model)) == len(pickle.dumps(DINClassifier(**SMALL).fit(table, clicks[1])))
-    assert not any(vars(each).get("begin") for _, each in model.net_.callbacks_)
+
+
+def test_no_table_is_held_after_a_fit(clicks):
+    own = BehaviorEncoder(BEHAVIORS).fit_transform(clicks[0])
+    held = weakref.ref(own)
+    model = DINClassifier(**SMALL).set_callbacks(Records()).fit(own, clicks[1])
+    del own
+    gc.collect()
+
+    assert held() is None
+    assert model.n_epochs_ == 3
 
 
 def test_a_progress_bar_of_scikit_learn_goes_through_a_pipeline(clicks, capsys):
@@ -195,3 +280,15 @@ def test_the_fit_of_an_encoder_is_one_task(clicks):
     assert records.begun == [("fit", 0, 0)] * 2
     assert records.ended == [("fit", 0)] * 2
     assert records.rows == [(300, 300, encoder.layout_)] * 2
+
+
+def test_an_encoder_whose_callback_fails_is_unfitted(clicks):
+    class Fails(Records):
+        def on_fit_task_end(self, estimator, context):
+            raise RuntimeError("of the user")
+
+    encoder = BehaviorEncoder(BEHAVIORS).fit(clicks[0]).set_callbacks(Fails())
+    with pytest.raises(RuntimeError, match="of the user"):
+        encoder.fit(clicks[0])
+    with pytest.raises(NotFittedError):
+        encoder.transform(clicks[0])

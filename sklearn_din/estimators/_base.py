@@ -3,10 +3,12 @@
 import math
 import warnings
 from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -27,7 +29,7 @@ from sklearn_din.training import (
     threads,
     warn_of_forks,
 )
-from sklearn_din.utils._fit_tasks import CallbackSupportMixin
+from sklearn_din.utils._fit_tasks import OF_A_FIT, CallbackSupportMixin
 
 
 class Mode(NamedTuple):
@@ -57,16 +59,15 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         """Learn what the target is from the training rows (its classes, or its scale), or check it (warm start)."""
 
     @abstractmethod
-    def _learn_first_target(self, y, sample_weight):
-        """Learn what the target is from the first part of the training rows (``partial_fit``)."""
-
-    @abstractmethod
     def _encode_target(self, y, positions, name):
         """Return the target as the loss wants it; only the rows at ``positions`` must make sense."""
 
     @abstractmethod
-    def _prior(self, examples):
-        """Return the raw output ``(n_outputs,)`` of a model that knows nothing but the distribution of the target."""
+    def _prior(self, examples, *, is_part):
+        """Return the raw output ``(n_outputs,)`` of a model that knows nothing but the distribution of the target.
+
+        ``is_part`` says that more rows will follow.
+        """
 
     @abstractmethod
     def _make_criterion(self):
@@ -90,58 +91,61 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         return super().__sklearn_clone__()
 
     def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
-        previous = self.module_ if self.warm_start and self.__sklearn_is_fitted__() else None
-        before = dict(self.__dict__)
-        self.__dict__.pop("net_", None)  # what is interrupted from here on is unfitted
-        try:
+        previous = self.net_ if self.warm_start and self.__sklearn_is_fitted__() else None
+        with self._undo(previous), threads(self.n_threads):
             self._check_parameters()
-            module, examples = self._check_training(previous, X, y, sample_weight, WARM_START)
+            module, examples = self._check_training(previous, X, y, sample_weight, self._learn_target, WARM_START)
             valid = self._check_validation(X_val, y_val, sample_weight_val)
-        except BaseException:
-            if previous is not None:  # what was to go on is not lost for a mistake in the arguments, or Ctrl-C
-                self.__dict__ = before
-            raise
-        del before
-        random = make_random_source(self.random_state, self.device_)
-        if valid is None and self.early_stopping:
-            examples, valid = examples.split(self.validation_fraction, random.split)
-        with threads(self.n_threads):
+            random = make_random_source(self.random_state, self.device_)
+            if valid is None and self.early_stopping:
+                examples, valid = examples.split(self.validation_fraction, random.split)
             if previous is None:
                 self._initialize(module, examples, random)
             net, evaluation = train(self, module.to(self.device_), examples, valid, random, self._snapshot)
-        self._finish(net, evaluation, stacklevel=6)
-        net.optimizer_.state.clear()
+            self._check_divergence(evaluation, "the best weights before it are kept", stacklevel=6)
+            net.optimizer_.state.clear()
+            fitted = self._fitted(net, evaluation)
+            evaluation.release()
+            self.__dict__.update(fitted)
         return self
 
-    def _partial_fit(self, X, y, sample_weight):
+    def _partial_fit(self, X, y, sample_weight, learn):
         previous = self.net_ if self.__sklearn_is_fitted__() else None
-        before = dict(self.__dict__)
         history, n_epochs = ([], 0) if previous is None else (self.history_, self.n_epochs_)
-        weights = None
-        try:
-            self._validate_params()
+        with self._undo(previous), threads(self.n_threads):
+            if not get_config()["skip_parameter_validation"]:
+                self._validate_params()  # what may have been set since the first call
             self._check_parameters()
-            module = None if previous is None else previous.module_
-            module, examples = self._check_training(module, X, y, sample_weight, PARTIAL_FIT)
-            random = None
-            if previous is None or previous.noise is None or previous.noise.device.type != self.device_.type:
-                random = make_random_source(self.random_state, self.device_)
-            with threads(self.n_threads):
-                if previous is None:
-                    self._initialize(module, examples, random)
-                else:
-                    weights = {name: value.clone() for name, value in module.state_dict().items()}
-                net, evaluation = train_one_pass(self, module.to(self.device_), examples, random, previous)
-            self._finish(net, evaluation, stacklevel=5)
-        except BaseException:  # the model is not lost for bad rows, or Ctrl-C
-            self.__dict__ = before
-            if previous is not None and weights is not None:
-                previous.module_.to(self.device_).load_state_dict(weights)
-                previous.optimizer_.state.clear()
-            raise
-        self.history_ = [*history, *({**each, "epoch": n_epochs + each["epoch"]} for each in self.history_)]
-        self.n_epochs_ = self.best_epoch_ = n_epochs + 1
+            module, examples = self._check_training(previous, X, y, sample_weight, learn, PARTIAL_FIT)
+            goes_on = previous is not None and _is_on(previous.noise, self.device_)
+            random = None if goes_on else make_random_source(self.random_state, self.device_)
+            if previous is None:
+                self._initialize(module, examples, random, is_part=True)
+            unit = self._unit_of_weight(examples)
+            net, evaluation = train_one_pass(self, module.to(self.device_), examples, random, previous, unit)
+            if evaluation.diverged_:
+                evaluation.best_ = None  # weights in the middle of a pass are none to go on from
+            self._check_divergence(evaluation, stacklevel=6)
+            records = [{**each, "epoch": n_epochs + each["epoch"]} for each in evaluation.records_]
+            counts = {"history_": [*history, *records], "n_epochs_": n_epochs + 1, "best_epoch_": n_epochs + 1}
+            fitted = self._fitted(net, evaluation) | counts
+            evaluation.release()
+            self.__dict__.update(fitted)
         return self
+
+    @contextmanager
+    def _undo(self, previous):
+        """Leave the estimator as it was where the block fails; unfitted where it does not go on from ``previous``."""
+        if previous is None:
+            self.__dict__.pop("net_", None)
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            for name in set(self.__dict__) - set(before) - OF_A_FIT:
+                del self.__dict__[name]
+            self.__dict__.update(before)
+            raise
 
     def _check_parameters(self):
         """Raise where parameters, each valid by itself, exclude each other."""
@@ -155,21 +159,23 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         if self.scoring != "loss":
             get_scorer(self.scoring)
 
-    def _check_training(self, previous, X, y, sample_weight, mode):
-        """Return the network, ``previous`` or a new one, and the training rows. Raises before anything is trained."""
+    def _check_training(self, previous, X, y, sample_weight, learn, mode):
+        """Return the network, new or a copy of the previous one, and the training rows."""
         architecture = architecture_of(self)
         self.device_ = resolve_device(self.device)
         table = as_table(self, X, reset=previous is None or mode is WARM_START)
+        if len(table) == 0:
+            msg = f"Found array with 0 sample(s) (shape={table.shape}) while a minimum of 1 is required."
+            raise ValueError(msg)
         if previous is not None:
-            self._check_same_network(previous, table.layout, architecture, mode)
+            self._check_same_network(previous.module_, table.layout, architecture, mode)
         self.layout_, self._architecture = table.layout, architecture
         y, sample_weight = self._check_rows(X, y, sample_weight, name="y")
-        if mode is WARM_START:
-            self._learn_target(y, sample_weight, is_first=previous is None)
-        elif previous is None:
-            self._learn_first_target(y, sample_weight)
-        module = make_module(table.layout, self._n_outputs, architecture) if previous is None else previous
-        return module, self._examples(table, y, sample_weight, name="y")
+        learn(y, sample_weight, is_first=previous is None)
+        examples = self._examples(table, y, sample_weight, name="y")
+        if previous is None:
+            return make_module(table.layout, self._n_outputs, architecture), examples
+        return load_module(table.layout, self._n_outputs, architecture, _weights_of(previous)), examples
 
     def _check_validation(self, X, y, sample_weight):
         """Return the rows given for validation, or None."""
@@ -220,37 +226,44 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         """Weights of the rows after ``class_weight``, which a classifier has."""
         return weight
 
-    def _initialize(self, module, examples, random):
+    def _unit_of_weight(self, examples):
+        """Return the weight that counts as 1 in a part of the rows; None where there are no weights."""
+        return None if examples.weights is None else examples.weights.mean()
+
+    def _initialize(self, module, examples, random, *, is_part=False):
         """Draw the weights of a network from a private generator; its output is the prior."""
         module.reset_parameters(random.initialization)
         with torch.no_grad():
-            module.mlp.output.bias.copy_(torch.as_tensor(self._prior(examples)))
+            module.mlp.output.bias.copy_(torch.as_tensor(self._prior(examples, is_part=is_part)))
 
-    def _finish(self, net, evaluation, stacklevel):
-        """Set the fitted attributes, and let go of the training rows."""
-        if evaluation.diverged_:
-            what = "the best weights before it are kept" if evaluation.best_ else "nothing was learnt"
-            msg = (
-                f"Training diverged: the loss, a weight or a prediction is no longer finite, and {what}. "
-                f"learning_rate was {self.learning_rate}: lower it, and check the scale of numeric columns."
-            )
-            if evaluation.best_ is None:
-                raise ValueError(msg)
-            warnings.warn(msg, ConvergenceWarning, stacklevel=stacklevel)  # at what called the public method
-            net.optimizer_.state.clear()
-        evaluation.release()
+    def _check_divergence(self, evaluation, kept="", *, stacklevel):
+        """Raise where training diverged, or warn where there is something to keep."""
+        if not evaluation.diverged_:
+            return
+        what = kept if evaluation.best_ else "nothing was learnt"
+        msg = (
+            f"Training diverged: the loss, a weight or a prediction is no longer finite, and {what}. "
+            f"learning_rate was {self.learning_rate}: lower it, and check the scale of numeric columns."
+        )
+        if evaluation.best_ is None:
+            raise ValueError(msg)
+        warnings.warn(msg, ConvergenceWarning, stacklevel=stacklevel)  # at what called the public method
+
+    def _fitted(self, net, evaluation):
+        """Return the attributes that ``fit`` sets in the end, together."""
         net.module_.zero_grad()
         best = evaluation.best_
-        self.history_ = evaluation.records_
-        self.n_epochs_ = math.ceil(evaluation.records_[-1]["epoch"])
-        self.best_epoch_ = math.ceil(best["epoch"])
-        self.best_score_ = best.get("valid_score")
-        self.net_ = net
+        return {
+            "history_": [*evaluation.records_],
+            "n_epochs_": math.ceil(evaluation.records_[-1]["epoch"]),
+            "best_epoch_": math.ceil(best["epoch"]),
+            "best_score_": best.get("valid_score"),
+            "net_": net,
+        }
 
-    def _snapshot(self, net):
+    def _snapshot(self, net, evaluation):
         """Return the attributes of a copy of this estimator that is fitted as far as ``net`` is now."""
-        weights = {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
-        return {"net_": self._make_net(weights)}
+        return self._fitted(net, evaluation) | {"net_": self._make_net(_weights_of(net))}
 
     def _make_net(self, weights):
         """Return a net that predicts with given weights, which are copied."""
@@ -271,8 +284,7 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         net = state.pop("net_", None)
         if net is None:
             return state
-        weights = {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
-        return state | {"layout_": self.layout_.to_json(), "device_": str(self.device_), "_weights": weights}
+        return state | {"layout_": self.layout_.to_json(), "device_": str(self.device_), "_weights": _weights_of(net)}
 
     def __setstate__(self, state):
         state = dict(state)
@@ -286,6 +298,19 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         except ValueError:  # this machine doesn't have it
             self.device_ = torch.device("cpu")
         self.net_ = self._make_net(weights)
+
+
+def _weights_of(net):
+    return {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
+
+
+def _is_on(generator, device):
+    """Whether there is a generator, on the device; one without a number is the first of its kind."""
+    return (
+        generator is not None
+        and generator.device.type == device.type
+        and device.index in (None, generator.device.index)
+    )
 
 
 def check_prediction(values):

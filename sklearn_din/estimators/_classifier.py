@@ -1,5 +1,6 @@
 """DINClassifier: click prediction, and any other classification with behaviors."""
 
+from functools import partial
 from numbers import Number
 from typing import ClassVar
 
@@ -173,8 +174,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
     Two rows are enough, one of each class; a last batch of a single row joins the one before it. Constant columns, ids
     that are all unknown and histories that are all empty train a finite model, which then knows no more than the mean.
     Training that diverges ends with the weights of the best finite evaluation and a ``ConvergenceWarning``, or raises
-    where there is none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` before training as it
-    was). joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
+    where there is none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` as it was). joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
 
     References
     ----------
@@ -318,14 +318,19 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train one pass over rows, going on from what was learnt before.
 
         The learning rate is ``learning_rate`` throughout, and no rows are held out: ``learning_rate_schedule``,
-        ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``. The moments of the optimizer and the
-        counts of the regularization go on from call to call, and begin anew in a model that was pickled or loaded. An
-        error, a divergence or Ctrl-C leaves the model as it was before the call.
+        ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``, and so are scikit-learn's callbacks.
+        Those of skorch are called; a schedule of theirs begins anew in each call.
+
+        The moments of the optimizer go on from call to call; they begin anew after ``fit``, and in a model that was
+        pickled or loaded. So do the counts of the mini-batch aware regularization, which take each row for a new one:
+        passes over the same rows weaken it. A call trains a copy of the network, so that others may predict meanwhile,
+        and an error, a divergence or Ctrl-C leaves the model as it was. The copy costs time and memory in proportion to
+        the number of ids: give a call thousands of rows rather than ten.
 
         Parameters
         ----------
@@ -336,7 +341,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         classes : array-like of shape (n_classes,), optional
             All labels. Needed in the first call, unless ``fit`` was called before.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows, 0 or greater; only their proportions within this call count.
+            Weights of the rows, 0 or greater; only their proportions within this call count. Those of ``class_weight``
+            count over all calls: a dict, whose mean is 1.
 
         Returns
         -------
@@ -363,29 +369,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         >>> model.n_epochs_
         2
         """
-        if classes is not None:
-            classes = np.unique(self._validate_target(classes, "classes"))
-        if self.__sklearn_is_fitted__():
-            if classes is not None and not np.array_equal(classes, self.classes_):
-                msg = (
-                    f"classes is {classes}, while the model has {self.classes_}. "
-                    "Give those of the first call, or leave classes out."
-                )
-                raise ValueError(msg)
-            return self._partial_fit(X, y, sample_weight)
-        if classes is None:
-            msg = (
-                "classes must be passed on the first call to partial_fit: give all labels, as some rows may lack some."
-            )
-            raise ValueError(msg)
-        if isinstance(self.class_weight, str):
-            msg = (
-                f"class_weight={self.class_weight!r} is not supported by partial_fit, which doesn't see all rows. "
-                "Give a dict of weights, for example of sklearn.utils.compute_class_weight."
-            )
-            raise ValueError(msg)
-        self._set_classes(classes, classes)
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, y, sample_weight, partial(self._learn_part, classes))
 
     def decision_function(self, X):
         """Return the logits.
@@ -455,38 +439,73 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         if y.dtype == object and len({type(label) for label in y}) == 1 and isinstance(y[0], Number | np.bool_):
             y = np.array(y.tolist())  # numbers as objects, which scikit-learn takes for labels of no known type
         assert_all_finite(y, input_name=name)
-        check_classification_targets(y)
         return y
 
     def _learn_target(self, y, sample_weight, *, is_first):
+        check_classification_targets(y)
         classes = np.unique(y)
-        last = classes if is_first or len(classes) < 2 else self.classes_
+        if len(classes) < 2:
+            msg = f"y has only one class: {shown(classes[0])}. A classifier needs rows of two classes at least."
+            raise ValueError(msg)
+        last = classes if is_first else self.classes_
         if not np.array_equal(classes, last):
             msg = (
                 f"y has the classes {classes}, the last fit had {last}: warm_start=True needs the same ones. "
                 "Set warm_start to False."
             )
             raise ValueError(msg)
-        self._set_classes(classes, y)
-
-    def _learn_first_target(self, y, sample_weight):
-        """Do nothing: ``partial_fit`` is given the classes."""
-
-    def _set_classes(self, classes, y):
-        if len(classes) < 2:
-            msg = f"y has only one class: {shown(classes[0])}. A classifier needs rows of two classes at least."
-            raise ValueError(msg)
         self.classes_ = classes
-        self._class_weights = None
-        if self.class_weight is not None:
-            self._class_weights = compute_class_weight(self.class_weight, classes=classes, y=y)
-            if not (np.isfinite(self._class_weights).all() and (self._class_weights >= 0).all()):
+        self._weigh_classes(y)
+
+    def _learn_part(self, classes, y, sample_weight, *, is_first):
+        """Do as ``_learn_target``, of a part of the rows, which tells neither all classes nor their shares."""
+        if classes is None and is_first:
+            msg = "classes must be passed on the first call to partial_fit: give all labels, of later rows too."
+            raise ValueError(msg)
+        if isinstance(self.class_weight, str):
+            msg = (
+                f"class_weight={self.class_weight!r} is not supported by partial_fit, which doesn't see all rows. "
+                "Give a dict of weights, for example of sklearn.utils.compute_class_weight."
+            )
+            raise ValueError(msg)
+        if classes is not None:
+            if np.ndim(classes) != 1 or len(classes) == 0:
+                msg = f"classes must be a list of all labels: got {shown(classes)}. Give [0, 1], for example."
+                raise ValueError(msg)
+            classes = np.unique(self._validate_target(classes, "classes"))
+            if len(classes) < 2:
+                msg = f"classes has only one class: {shown(classes[0])}. A classifier needs two at least."
+                raise ValueError(msg)
+            if is_first:
+                self.classes_ = classes
+            elif not np.array_equal(classes, self.classes_):
                 msg = (
-                    f"class_weight must be finite and not negative: got {self.class_weight!r}. Give weights from 0 up."
+                    f"classes is {classes}, while the model has {self.classes_}. "
+                    "Give those of the first call, or leave classes out."
                 )
                 raise ValueError(msg)
-            if self._class_weights.any():
-                self._class_weights = as_shares(self._class_weights)
+        self._weigh_classes(self.classes_)
+
+    def _weigh_classes(self, y):
+        self._class_weights = None
+        if self.class_weight is None:
+            return
+        self._class_weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        if not (np.isfinite(self._class_weights).all() and (self._class_weights >= 0).all()):
+            msg = f"class_weight must be finite and not negative: got {self.class_weight!r}. Give weights from 0 up."
+            raise ValueError(msg)
+        if self._class_weights.any():
+            self._class_weights = as_shares(self._class_weights)
+
+    def _unit_of_weight(self, examples):
+        """Return the weight that counts as 1: of a row of mean ``sample_weight`` and mean weight of the classes.
+
+        A part may hold one class only; its weight must not be taken back by a mean over the part.
+        """
+        if self._class_weights is None:
+            return super()._unit_of_weight(examples)
+        weight = examples.sample_weight
+        return self._class_weights.mean() * (1.0 if weight is None else as_shares(weight)[examples.positions].mean())
 
     def _encode_target(self, y, positions, name):
         return self._codes(y, name).astype(np.int64 if self._n_outputs > 1 else np.float32)
@@ -511,10 +530,10 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         of_class = self._class_weights[self._codes(y, name)]
         return of_class if weight is None else of_class * weight
 
-    def _prior(self, examples):
+    def _prior(self, examples, *, is_part):
         codes = examples.target[examples.positions].astype(int)
         counts = np.bincount(codes, weights=examples.weights, minlength=len(self.classes_))
-        smallest = SMALLEST_SHARE if counts.all() else 0.5 / len(codes)  # a class may be absent from a part of the rows
+        smallest = 0.5 / len(codes) if is_part else SMALLEST_SHARE  # a class that a part lacks is not impossible
         shares = np.maximum(counts / counts.sum(), smallest)
         return np.log(shares) if self._n_outputs > 1 else np.log(shares[1:] / shares[:1])
 

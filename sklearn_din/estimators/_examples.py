@@ -64,13 +64,15 @@ class Examples(NamedTuple):
         train, held_out = self.positions[~is_held_out], self.positions[is_held_out]
         return self._replace(positions=train), self._replace(positions=held_out)
 
-    def to_rows(self, tensors: TensorTable) -> Rows:
-        """Return the meant rows as tensors; their weights get mean 1.
+    def to_rows(self, tensors: TensorTable, unit: float | None = None) -> Rows:
+        """Return the meant rows as tensors.
 
         Parameters
         ----------
         tensors : TensorTable
             The table on its device.
+        unit : float, default=None
+            The weight that becomes 1; None for the mean.
 
         Returns
         -------
@@ -78,7 +80,9 @@ class Examples(NamedTuple):
             On that device.
         """
         weights = self.weights
-        scaled = None if weights is None else (weights / weights.mean()).astype(np.float32)
+        scaled = None
+        if weights is not None:
+            scaled = (weights / (weights.mean() if unit is None else unit)).astype(np.float32)
         return Rows(
             table=tensors,
             positions=torch.from_numpy(self.positions).to(tensors.device),

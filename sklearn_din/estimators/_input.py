@@ -43,9 +43,6 @@ def as_table(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Encoded
         If ``X`` is a frame with columns that are not numbers.
     """
     if isinstance(X, EncodedTable):
-        if reset and len(X) == 0:
-            msg = f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
-            raise ValueError(msg)
         if reset:
             estimator.n_features_in_ = X.shape[1]
             estimator.feature_names_in_ = np.asarray(X.layout.padded_names, dtype=object)

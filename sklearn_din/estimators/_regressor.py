@@ -166,7 +166,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
     One row is enough; a last batch of a single row joins the one before it. Constant columns, ids that are all unknown
     and histories that are all empty train a finite model, which then knows no more than the mean. Training that
     diverges ends with the weights of the best finite evaluation and a ``ConvergenceWarning``, or raises where there is
-    none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` before training as it was). joblib's
+    none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` as it was). joblib's
     backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
 
     References
@@ -218,15 +218,20 @@ class DINRegressor(RegressorMixin, BaseDIN):
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, sample_weight=None):
         """Train one pass over rows, going on from what was learnt before.
 
         The learning rate is ``learning_rate`` throughout, and no rows are held out: ``learning_rate_schedule``,
-        ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``. The first rows, of this method or of
-        ``fit``, give the mean and the scale by which the target is standardised. The moments of the optimizer and the
-        counts of the regularization go on from call to call, and begin anew in a model that was pickled or loaded. An
-        error, a divergence or Ctrl-C leaves the model as it was before the call.
+        ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``, and so are scikit-learn's callbacks.
+        Those of skorch are called; a schedule of theirs begins anew in each call.
+        The first rows, of this method or of ``fit``, give the mean and the scale by which the target is standardised.
+
+        The moments of the optimizer go on from call to call; they begin anew after ``fit``, and in a model that was
+        pickled or loaded. So do the counts of the mini-batch aware regularization, which take each row for a new one:
+        passes over the same rows weaken it. A call trains a copy of the network, so that others may predict meanwhile,
+        and an error, a divergence or Ctrl-C leaves the model as it was. The copy costs time and memory in proportion to
+        the number of ids: give a call thousands of rows rather than ten.
 
         Parameters
         ----------
@@ -249,7 +254,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
         TypeError
             If ``X`` is a frame that was not encoded.
         """
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, y, sample_weight, self._learn_part)
 
     def predict(self, X):
         """Return the prediction for each row.
@@ -280,36 +285,36 @@ class DINRegressor(RegressorMixin, BaseDIN):
         return check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
 
     def _learn_target(self, y, sample_weight, *, is_first):
-        weight = None
-        if sample_weight is not None:
-            is_there = sample_weight > 0
-            y, weight = y[is_there], as_shares(sample_weight[is_there])
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(np.average(y, weights=weight))
-            scale = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
-        if not np.isfinite([mean, scale]).all():
-            msg = (
-                f"y is too large to be standardised: its values go from {y.min():g} to {y.max():g}. "
-                "Give it in a smaller unit."
-            )
-            raise ValueError(msg)
-        rounding = SMALLEST_SCALE * abs(mean)
-        scale = scale if scale > rounding else max(rounding, 1.0)  # of a constant target
+        mean, spread = _mean_and_spread(y, sample_weight)
+        scale = spread or max(SMALLEST_SCALE * abs(mean), 1.0)  # of a constant target
         if is_first:
             self._mean, self._scale = mean, scale
         else:  # the network of the last fit predicts in its units
-            self._check_same_scale(mean, scale)
+            advice = "warm_start=True goes on in the units of that fit: set it to False"
+            self._check_same_units(mean, scale, 1 / LARGEST_CHANGE, advice)
 
-    def _learn_first_target(self, y, sample_weight):
-        self._learn_target(y, sample_weight, is_first=True)
+    def _learn_part(self, y, sample_weight, *, is_first):
+        """Do as ``_learn_target``, of a part of the rows, which may be alike where it is not the first."""
+        mean, spread = _mean_and_spread(y, sample_weight)
+        if not is_first:
+            advice = "partial_fit goes on in the units of the first rows: call fit"
+            self._check_same_units(mean, spread, -1.0, advice)
+            return
+        if not spread:
+            msg = (
+                f"y has only one value, {shown(y[0])}, in the first call of partial_fit, which learns the scale of the "
+                "target. Begin with more rows, of different targets."
+            )
+            raise ValueError(msg)
+        self._mean, self._scale = mean, spread
 
-    def _check_same_scale(self, mean, scale):
+    def _check_same_units(self, mean, scale, smallest, advice):
+        """Raise where the target is of another scale; ``smallest`` is the smallest ratio that is not."""
         ratio = scale / self._scale
-        if not 1 / LARGEST_CHANGE < ratio < LARGEST_CHANGE or abs(mean - self._mean) > LARGEST_CHANGE * self._scale:
+        if not smallest < ratio < LARGEST_CHANGE or abs(mean - self._mean) > LARGEST_CHANGE * self._scale:
             msg = (
                 f"y is of another scale than in the last fit: its mean was {self._mean:g} with a standard deviation of "
-                f"{self._scale:g}, and is {mean:g} with {scale:g}. warm_start=True goes on in the units of that fit: "
-                "set it to False, or give y in those units."
+                f"{self._scale:g}, and is {mean:g} with {scale:g}. {advice}, or give y in those units."
             )
             raise ValueError(msg)
 
@@ -325,7 +330,7 @@ class DINRegressor(RegressorMixin, BaseDIN):
             raise ValueError(msg)
         return encoded.clip(-LARGEST_TARGET, LARGEST_TARGET).astype(np.float32)  # absent rows may lie anywhere
 
-    def _prior(self, examples):
+    def _prior(self, examples, *, is_part):
         return np.zeros(1)
 
     def _make_criterion(self):
@@ -334,3 +339,21 @@ class DINRegressor(RegressorMixin, BaseDIN):
     @property
     def _n_outputs(self):
         return 1
+
+
+def _mean_and_spread(y, sample_weight):
+    """Return mean and standard deviation of the rows that have a weight; 0 where they differ by rounding only."""
+    weight = None
+    if sample_weight is not None:
+        is_there = sample_weight > 0
+        y, weight = y[is_there], as_shares(sample_weight[is_there])
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(np.average(y, weights=weight))
+        spread = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
+    if not np.isfinite([mean, spread]).all():
+        msg = (
+            f"y is too large to be standardised: its values go from {y.min():g} to {y.max():g}. "
+            "Give it in a smaller unit."
+        )
+        raise ValueError(msg)
+    return mean, spread if spread > SMALLEST_SCALE * abs(mean) else 0.0

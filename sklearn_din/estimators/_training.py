@@ -31,7 +31,7 @@ def train(
     examples: Examples,
     valid: Examples | None,
     random: RandomSource,
-    snapshot: Callable[[Any], dict[str, Any]],
+    snapshot: Callable[[Any, Evaluation], dict[str, Any]],
 ) -> tuple[Any, Evaluation]:
     """Train all epochs: learning-rate schedule, early stopping, the best weights restored.
 
@@ -46,7 +46,8 @@ def train(
     random : RandomSource
         Private generators.
     snapshot : callable
-        ``snapshot(net)`` gives the attributes of an estimator that was fitted so far, for callbacks of scikit-learn.
+        ``snapshot(net, evaluation)`` gives the attributes of an estimator that is fitted so far, for scikit-learn's
+        callbacks.
 
     Returns
     -------
@@ -73,16 +74,23 @@ def train(
     if estimator.learning_rate_schedule == "linear":
         callbacks.insert(0, LinearDecay(estimator.learning_rate, evaluation.steps_per_epoch * length.max_epochs))
     tasks = FitTasks(estimator, length.max_epochs, **_data(examples))
-    callbacks.append(EpochListener(lambda: tasks.begin("epoch"), lambda net: tasks.end(lambda: snapshot(net))))
-    with _net(estimator, module, rows, length, callbacks, random) as net:
+
+    def end_task(net: Any) -> bool:
+        return tasks.end(lambda: snapshot(net, evaluation))
+
+    # An epoch ends with its own weights: before the evaluation restores the best ones.
+    listener = EpochListener(lambda: tasks.begin("epoch"), lambda net: not evaluation.diverged_ and end_task(net))
+    with _net(estimator, module, rows, length, [listener, *callbacks], random.shuffling, random.noise) as net:
         net.partial_fit(rows)
     if evaluation.best_ is not None:
-        tasks.end(lambda: snapshot(net))
+        if evaluation.diverged_:
+            end_task(net)  # of the epoch that it diverged in, with the weights that are kept
+        end_task(net)
     return net, evaluation
 
 
 def train_one_pass(
-    estimator: Any, module: Any, examples: Examples, random: RandomSource | None, previous: Any
+    estimator: Any, module: Any, examples: Examples, random: RandomSource | None, previous: Any, unit: float | None
 ) -> tuple[Any, Evaluation]:
     """Train one epoch at a constant learning rate, with nothing held out.
 
@@ -91,23 +99,31 @@ def train_one_pass(
     estimator, module, examples
         As for ``train``.
     random : RandomSource or None
-        None to go on with the generators of the last net.
+        None to go on as the last net would have gone on.
     previous : skorch.NeuralNet or None
-        The last net of the module, whose moments and counts of rows go on.
+        The last net, whose moments and counts of rows go on; it is left as it is.
+    unit : float or None
+        The weight of a row that counts as 1.
 
     Returns
     -------
     net, evaluation
         As of ``train``.
     """
-    rows = examples.to_rows(TensorTable(examples.table, estimator.device_))
+    rows = examples.to_rows(TensorTable(examples.table, estimator.device_), unit)
     length = _length(estimator, rows)._replace(max_epochs=1)
     evaluation = Evaluation(
-        None, steps_per_epoch=n_steps(len(rows), length.batch_size), per_epoch=estimator.evaluations_per_epoch
+        None,
+        steps_per_epoch=n_steps(len(rows), length.batch_size),
+        per_epoch=estimator.evaluations_per_epoch,
+        remember=False,
     )
+    if random is None:
+        shuffling, noise = previous.shuffling.clone_state(), previous.noise.clone_state()
+    else:
+        shuffling, noise = random.shuffling, random.noise
     earlier = None if previous is None else previous.row_counts
-    generators = previous if random is None else random
-    with _net(estimator, module, rows, length, [evaluation], generators, earlier) as net:
+    with _net(estimator, module, rows, length, [evaluation], shuffling, noise, earlier) as net:
         net.initialize()
         if previous is not None:
             net.go_on_from(previous)
@@ -132,17 +148,18 @@ def _net(
     rows: Rows,
     length: TrainingLength,
     callbacks: list[Any],
-    generators: Any,
+    shuffling: Any,
+    noise: Any,
     earlier: dict[Any, Any] | None = None,
 ) -> Iterator[Any]:
     """Yield a net that is ready to train, and close its progress bar in the end, whatever happens.
 
-    ``callbacks`` hold the ``Evaluation``; the user's own come last. ``generators`` has ``shuffling`` and ``noise``.
+    ``callbacks`` hold the ``Evaluation``; the user's own come last.
     """
     evaluation = next(each for each in callbacks if isinstance(each, Evaluation))
     progress = make_progress(evaluation, length.max_epochs) if estimator.verbose else None
     shown = [] if progress is None else [progress]
-    module.set_generator(generators.noise)
+    module.set_generator(noise)
     with nullcontext() if progress is None else closing(progress):
         yield build_net(
             module,
@@ -157,8 +174,8 @@ def _net(
             batch_size=length.batch_size,
             unknown_rate=estimator.unknown_rate,
             sparse=_sparse_tables(estimator),
-            shuffling=generators.shuffling,
-            noise=generators.noise,
+            shuffling=shuffling,
+            noise=noise,
         )
 
 

@@ -18,11 +18,13 @@ from sklearn_din.persistence._meaning import (
 )
 from sklearn_din.persistence._transformers import TRANSFORMERS, build_transformer, transformer_state
 from sklearn_din.preprocessing import BehaviorEncoder
+from sklearn_din.utils._fit_tasks import OF_A_FIT
 
 NETWORKS = (DINClassifier, DINRegressor)
 CLASSES = {cls.__name__: cls for cls in (*TRANSFORMERS, *NETWORKS, BehaviorEncoder, Pipeline)}
 SELECTIONS = {"categorical_features": "categorical", "numeric_features": "numeric", "bag_features": "bags"}
 ROUTED = ("fit", "partial_fit", "predict", "predict_proba", "decision_function", "score", "transform")
+NO_LOSS = {"_metadata_request", "_sklearn_version", "_parent_callback_ctx", *OF_A_FIT}  # attributes that are not missed
 REQUESTS = "metadata_requests"  # in a state, of ``set_fit_request`` and the like; by method
 
 
@@ -95,7 +97,7 @@ def _known_state(estimator: BaseEstimator) -> tuple[dict[str, Any], list[str]]:
     known = PIPELINE if isinstance(estimator, Pipeline) else _known_attributes(estimator)
     whole = dict(estimator.__getstate__())
     state = {name: value for name, value in whole.items() if name in known}
-    left_out = [name for name in whole if name not in known | {"_metadata_request", "_sklearn_version"}]
+    left_out = [name for name in whole if name not in known | NO_LOSS]
     for name, default in _defaults_of(estimator, state).items():
         if state[name]:
             left_out.append(name)

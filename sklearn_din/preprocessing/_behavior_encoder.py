@@ -292,7 +292,7 @@ class BehaviorEncoder(  # type: ignore[call-arg]
         encoding = state.pop("_encoding", None)
         super().__setstate__(state)
         if encoding is not None:
-            self._remember(Encoding.from_state(encoding))
+            self.__dict__.update(_attributes(Encoding.from_state(encoding)))
 
     def _learn(self, X: Any, y: Any) -> RawRows:
         tasks = FitTasks(self, X=X, y=y)
@@ -315,12 +315,16 @@ class BehaviorEncoder(  # type: ignore[call-arg]
             max_categories=self.max_categories,
             numeric_transformer=self.numeric_transformer,
         )
-        self._remember(encoding)
-        tasks.end(dict)
+        tasks.end(lambda: _attributes(encoding))
+        self.__dict__.update(_attributes(encoding))
         return rows
 
-    def _remember(self, encoding: Encoding) -> None:
-        self._encoding = encoding
-        self.layout_ = encoding.layout
-        self.vocabularies_ = encoding.vocabularies
-        self.numeric_transformer_ = None if encoding.numeric is None else encoding.numeric.transformer
+
+def _attributes(encoding: Encoding) -> dict[str, Any]:
+    """Return what ``fit`` sets: the encoding, and parts of it under public names."""
+    return {
+        "_encoding": encoding,
+        "layout_": encoding.layout,
+        "vocabularies_": encoding.vocabularies,
+        "numeric_transformer_": None if encoding.numeric is None else encoding.numeric.transformer,
+    }

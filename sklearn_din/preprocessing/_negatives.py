@@ -92,7 +92,8 @@ def sample_negatives(
 
     Items that are often taken are seldom among uniform negatives, so that a model may score well by popularity alone;
     with ``"popularity"`` interest has to tell. An ``exclude`` of the whole log keeps out what users take later, which
-    one knows in an evaluation and not in use.
+    one knows in an evaluation and not in use. Where items are taken again, it even gives the answer away: a candidate
+    that is in the history is then never a negative.
 
     A column of ``positives`` may differ from ``items`` for the same item, such as a price of that day: it then tells
     positives from negatives. Drop it, or give it one value per item. The inputs are not changed.

@@ -65,6 +65,8 @@ class Evaluation(Callback):
     lower_on_plateau : bool
         Whether to multiply the learning rate by 0.1 and return to the best weights at each evaluation without gain (of
         the validation score, or of the training loss where nothing is held out).
+    remember : bool
+        Whether to keep a copy of the best weights, and to restore them.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Evaluation(Callback):
         per_epoch: int = 1,
         patience: int | None = None,
         lower_on_plateau: bool = False,
+        remember: bool = True,
     ) -> None:
         self.validate = validate
         self.steps_per_epoch = steps_per_epoch
         self.per_epoch = per_epoch
         self.patience = patience
         self.lower_on_plateau = lower_on_plateau
+        self.remember = remember
 
     def on_train_begin(self, net: Any, X: Rows | None = None, **kwargs: Any) -> None:
         """Forget the last training."""
@@ -153,7 +157,8 @@ class Evaluation(Callback):
         is_gain = self.best_ is None or score > self.best_score_
         if is_gain or (self.validate is None and not self.lower_on_plateau):
             self.best_, self.best_score_ = record, score
-            self._remember(net.module_.state_dict())
+            if self.remember:
+                self._copy(net.module_.state_dict())
         if is_gain:
             self.without_gain_ = 0
             return
@@ -164,7 +169,7 @@ class Evaluation(Callback):
         if self.patience is not None and self.without_gain_ >= self.patience:
             raise StopTraining
 
-    def _remember(self, state: dict[str, torch.Tensor]) -> None:
+    def _copy(self, state: dict[str, torch.Tensor]) -> None:
         if self.best_state_ is None:
             self.best_state_ = {name: torch.empty_like(value) for name, value in state.items()}
         for name, value in self.best_state_.items():

@@ -40,4 +40,12 @@ class EpochListener(Callback):
         if self.is_open_:
             self.is_open_ = False
             self.end(net)
-        del self.begin, self.end
+        self.begin, self.end = _begin_nothing, _end_nothing
+
+
+def _begin_nothing() -> None:
+    """Do nothing."""
+
+
+def _end_nothing(net: Any) -> bool:
+    return False

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -89,15 +90,17 @@ class DINNet(NeuralNet):
         return next((each.counts for each in regularizations), None)
 
     def go_on_from(self, previous: "DINNet") -> None:
-        """Take over the moments of the optimizer of a net with the same module.
+        """Copy the moments of the optimizer of a net with an equal module.
 
         Parameters
         ----------
         previous : DINNet
-            Its moments are left out where its optimizer is another one.
+            Nothing is copied where its optimizer is another one, or has made no step.
         """
-        if type(previous.optimizer_) is type(self.optimizer_):
-            self.optimizer_.state = previous.optimizer_.state
+        state = previous.optimizer_.state_dict()["state"]
+        if state and type(previous.optimizer_) is type(self.optimizer_):
+            groups = self.optimizer_.state_dict()["param_groups"]
+            self.optimizer_.load_state_dict({"state": deepcopy(state), "param_groups": groups})
 
     def train_step_single(self, batch: MiniBatch, **fit_params: Any) -> dict[str, Any]:
         """Compute the loss of a mini-batch and its gradients."""
@@ -124,15 +127,25 @@ class DINNet(NeuralNet):
         return self
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Call the callbacks; skorch's EarlyStopping, which stops by ``KeyboardInterrupt``, ends the training."""
+        """Call the callbacks; skorch's EarlyStopping, which stops by ``KeyboardInterrupt``, ends the training.
+
+        Whoever stops it at the end of an epoch, the others are told of that end too.
+        """
         getattr(self, method_name)(self, **kwargs)
+        is_over = False
         for _, callback in self.callbacks_:
             try:
                 getattr(callback, method_name)(self, **kwargs)
+            except StopTraining:
+                if method_name != "on_epoch_end":
+                    raise
+                is_over = True
             except KeyboardInterrupt:
-                if isinstance(callback, EarlyStopping):
-                    raise StopTraining from None
-                raise
+                if not isinstance(callback, EarlyStopping):
+                    raise
+                is_over = True
+        if is_over:
+            raise StopTraining
 
 
 def build_net(

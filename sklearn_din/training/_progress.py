@@ -2,6 +2,7 @@
 
 import sys
 from importlib.util import find_spec
+from threading import RLock
 from typing import Any
 
 from skorch.callbacks import Callback
@@ -30,7 +31,7 @@ def make_progress(evaluation: Evaluation, max_epochs: int) -> "ProgressLines | P
         return ProgressLines(evaluation, max_epochs)
     if "ipykernel.zmqshell" in sys.modules:  # a notebook
         module = "tqdm.notebook" if find_spec("ipywidgets") is not None else "tqdm.std"
-    elif sys.stderr is not None and sys.stderr.isatty():
+    elif _is_terminal(sys.stderr):
         module = "tqdm.std"
     else:
         return ProgressLines(evaluation, max_epochs)
@@ -116,6 +117,7 @@ class ProgressBar(Callback):
         best = self.evaluation.best_
         if best is not None and "valid_loss" in best:
             self.bar_.set_postfix_str(f"{_figures(best)} at the best epoch, {best['epoch']:g}", refresh=False)
+        self.bar_.total = self.bar_.n  # that it stopped before the last epoch is no failure
         self.bar_.refresh()
         self.close()
 
@@ -138,6 +140,13 @@ def _figures(record: dict[str, float]) -> str:
     return "  ".join(figures)
 
 
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # there is none, one that can't tell, or it is closed
+        return False
+
+
 def _make_bar(module: str, **parameters: Any) -> Any:
     if module == "tqdm.notebook":
         from tqdm.notebook import tqdm
@@ -145,8 +154,13 @@ def _make_bar(module: str, **parameters: Any) -> Any:
         from tqdm.std import tqdm
 
     class Bar(tqdm):
-        """A bar without tqdm's thread that watches over all bars of the process."""
+        """A bar that changes nothing in the process.
+
+        It starts no thread that watches over all bars. Its lock is one of threads: tqdm's own, if no other bar has made
+        it yet, would settle how the process starts others.
+        """
 
         monitor_interval = 0
+        _lock = getattr(tqdm, "_lock", None) or RLock()
 
     return Bar(**parameters)

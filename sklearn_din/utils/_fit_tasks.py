@@ -21,7 +21,9 @@ except ImportError:  # TODO: drop when scikit-learn 1.9 is the minimum
         return as_it_is
 
 
-__all__ = ["CallbackSupportMixin", "FitTasks", "with_callbacks"]
+__all__ = ["OF_A_FIT", "CallbackSupportMixin", "FitTasks", "with_callbacks"]
+
+OF_A_FIT = {"_callback_fit_ctx", "_skl_callbacks_to_teardown"}  # attributes that with_callbacks needs to end a fit
 
 
 class FitTasks:

@@ -275,14 +275,13 @@ def test_weights_that_leave_one_class_give_a_finite_model(make_classifier, numbe
     assert (model.predict(X) == 1).all()
 
 
-def test_a_divergence_in_a_warm_start_leaves_the_estimator_unfitted(make_classifier, table, clicks):
+def test_a_divergence_in_a_warm_start_leaves_the_estimator_as_it_was(make_classifier, table, clicks):
     model = make_classifier(warm_start=True).fit(table, clicks[1])
+    before = model.predict_proba(table)
     with pytest.raises(ValueError, match=DIVERGED):
         model.set_params(learning_rate=1e6).fit(table, clicks[1])
 
-    assert not hasattr(model, "net_")
-    again = model.set_params(learning_rate=0.006).fit(table, clicks[1])
-    assert_array_equal(again.predict_proba(table), make_classifier().fit(table, clicks[1]).predict_proba(table))
+    assert_array_equal(model.predict_proba(table), before)
 
 
 def test_a_weight_that_becomes_infinite_ends_the_training_with_the_epoch_before(make_classifier, table, clicks):

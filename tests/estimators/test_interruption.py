@@ -1,4 +1,4 @@
-"""Ctrl-C goes through, and what it leaves behind is unfitted, or as it was where a warm start had not begun."""
+"""Ctrl-C goes through, and what it leaves behind is unfitted, or as it was where training was to go on."""
 
 import os
 import signal
@@ -72,7 +72,7 @@ IN_TRAINING = {
     "prediction": (_prediction, "keep_freed_memory", 1),
     "judgement": (_training.Evaluation, "_judge", 2),
     "best weights restored": (_training.Evaluation, "on_train_end", 1),
-    "fitted attributes": (_base.BaseDIN, "_finish", 1),
+    "fitted attributes": (_base.BaseDIN, "_fitted", 1),
     "right before the net is set": (_training.Evaluation, "release", 1),
 }
 
@@ -100,43 +100,48 @@ def assert_fits_again(model, halves, table, expected):
     assert_array_equal(model.fit(**halves).predict_proba(table), expected)
 
 
-@pytest.mark.parametrize("warm_start", [False, True])
-@pytest.mark.parametrize("point", IN_TRAINING)
-def test_interrupted_training_leaves_an_estimator_that_is_unfitted_and_can_be_fitted(
-    make_classifier, halves, table, interrupt, point, warm_start
+@pytest.mark.parametrize("is_fitted", [False, True])
+@pytest.mark.parametrize("point", BEFORE_TRAINING | IN_TRAINING)
+def test_interrupted_anywhere_it_is_unfitted_and_can_be_fitted(
+    make_classifier, halves, table, interrupt, point, is_fitted
 ):
     expected = make_classifier().fit(**halves).predict_proba(table)
-    owner, name, at_call = IN_TRAINING[point]
-    model = make_classifier(warm_start=warm_start)
-    if warm_start and point != "first weights":  # a warm start has its weights
+    model = make_classifier()
+    if is_fitted:
         model.fit(**halves)
 
-    interrupt(owner, name, at_call, model.fit, **halves)
+    interrupt(*(BEFORE_TRAINING | IN_TRAINING)[point], model.fit, **halves)
     with pytest.raises(NotFittedError):
         model.predict(table)
     assert_fits_again(model, halves, table, expected)
 
 
-@pytest.mark.parametrize("warm_start", [False, True])
-@pytest.mark.parametrize("point", BEFORE_TRAINING)
-def test_interrupted_before_training_it_is_unfitted_or_with_a_warm_start_as_it_was(
-    make_classifier, halves, table, interrupt, point, warm_start
-):
-    owner, name, at_call = BEFORE_TRAINING[point]
-    if warm_start and name == "make_module":
-        return  # a warm start has its network
-    first, second = make_classifier(warm_start=warm_start), make_classifier(warm_start=warm_start).fit(**halves)
-    expected, before = second.predict_proba(table), dict(vars(second))
+NEW_NETWORK = {"memory of the network", "first weights"}  # what going on has already
+HELD_OUT = {"check of X_val", "first evaluation", "last evaluation", "best weights restored"}
+GOING_ON = {
+    "warm start": (lambda model, rows: model.fit(**rows), NEW_NETWORK),
+    "partial_fit": (
+        lambda model, rows: model.partial_fit(rows["X"], rows["y"]),
+        NEW_NETWORK | HELD_OUT | {"random numbers", "last batch", "judgement", "prediction"},
+    ),
+}
 
-    for model in (first, second):
-        interrupt(owner, name, at_call, model.fit, **halves)
-    for model in [first] if warm_start else [first, second]:
-        with pytest.raises(NotFittedError):
-            model.predict(table)
-        assert_fits_again(model, halves, table, expected)
-    if warm_start:
-        assert vars(second) == before
-        assert_array_equal(second.predict_proba(table), expected)
+
+@pytest.mark.parametrize("way", GOING_ON)
+@pytest.mark.parametrize("point", BEFORE_TRAINING | IN_TRAINING)
+def test_interrupted_anywhere_what_goes_on_is_as_it_was(make_classifier, halves, table, interrupt, point, way):
+    go_on, absent = GOING_ON[way]
+    if point in absent:
+        return
+    model = make_classifier(warm_start=True).fit(**halves)
+    expected, before = model.predict_proba(table), dict(vars(model))
+
+    interrupt(*(BEFORE_TRAINING | IN_TRAINING)[point], go_on, model, halves)
+    assert vars(model) == before
+    assert_array_equal(model.predict_proba(table), expected)
+    assert all(parameter.grad is None for parameter in model.module_.parameters())
+    twin = make_classifier(warm_start=True).fit(**halves)
+    assert_array_equal(go_on(model, halves).predict_proba(table), go_on(twin, halves).predict_proba(table))
 
 
 @pytest.mark.parametrize("hook", HOOKS)

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback
 
 from sklearn_din import BehaviorEncoder, DINClassifier
 from sklearn_din.datasets import make_clicks
+from sklearn_din.persistence import load_model, save_model
 
 # One step per call, and nothing random in it.
 ONE_STEP = {
@@ -113,10 +114,42 @@ def test_a_class_may_be_absent_from_a_part(make_classifier, table, clicks):
     model = make_classifier().partial_fit(table[order[:100]], clicks[1][order[:100]], classes=[0, 1])
 
     assert_array_equal(model.classes_, [0, 1])
-    # one output: the prior of the class that 100 rows did not hold is half a row
-    probability = model.predict_proba(table)[:, 1]
-    assert np.isfinite(probability).all()
-    assert probability.max() < 0.05
+    assert np.isfinite(model.predict_proba(table)).all()
+
+
+def test_a_class_that_the_first_part_lacks_begins_as_half_a_row(make_classifier, table):
+    model = make_classifier(learning_rate=1e-30).partial_fit(table[:100], np.zeros(100), classes=[0, 1])
+
+    assert model.module_.mlp.output.bias.item() == pytest.approx(np.log(0.5 / 100), rel=1e-5)
+
+
+# Gradients that nothing scales, of which a step is a multiple.
+PLAIN_STEP = ONE_STEP | {"optimizer": "sgd", "learning_rate": 0.1, "clip_norm": None, "embedding_regularization": None}
+
+
+@pytest.mark.parametrize("n_rows", [2, 10])
+def test_weights_of_classes_count_in_parts_of_one_class(make_classifier, halves, n_rows):
+    (first, y_first), (second, y_second) = halves
+    steps = []
+    for class_weight in ({0: 1.0, 1: 3.0}, None):
+        model = make_classifier(**PLAIN_STEP).partial_fit(first, y_first, classes=[0, 1])
+        before = model.module_.mlp.output.bias.item()
+        ones = np.flatnonzero(y_second == 1)[:n_rows]
+        model.set_params(class_weight=class_weight).partial_fit(second[ones], y_second[ones])
+        steps.append(model.module_.mlp.output.bias.item() - before)
+
+    assert steps[0] == pytest.approx(1.5 * steps[1], rel=1e-4)  # 3, where the mean of the two is 2
+    assert steps[1] > 0.01
+
+
+def test_weights_of_classes_may_change_between_the_calls_and_are_checked(make_classifier, halves):
+    (first, y_first), (second, y_second) = halves
+    model = make_classifier(class_weight={1: 3.0}).partial_fit(first, y_first, classes=[0, 1])
+    wrongs = {"not supported by partial_fit": "balanced", "must be finite and not negative": {0: -1.0}}
+
+    for message, wrong in wrongs.items():
+        with pytest.raises(ValueError, match=message):
+            model.set_params(class_weight=wrong).partial_fit(second, y_second)
 
 
 def test_three_classes_and_names_of_classes(make_classifier, table, clicks):
@@ -275,6 +308,158 @@ def test_other_classes_in_a_later_call_raise(make_classifier, table, clicks):
 
     with pytest.raises(ValueError, match=r"classes is \[0 1 2\], while the model has \[0 1\]"):
         model.partial_fit(table, clicks[1], classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([], r"classes must be a list of all labels: got \[\]"),
+        ([[0, 1]], "classes must be a list of all labels"),
+        ([0], "classes has only one class: 0"),
+    ],
+)
+def test_classes_that_are_none_raise_and_leave_nothing(make_classifier, table, clicks, classes, message):
+    model = make_classifier()
+    before = dict(vars(model))
+
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(table, clicks[1], classes=classes)
+    assert vars(model) == before
+
+
+def test_many_classes_in_few_rows_do_not_warn(make_classifier, table):
+    names = np.array([f"c{i:02d}" for i in range(30)])
+    model = make_classifier().partial_fit(table[:25], names[:25], classes=names)
+
+    assert model.predict_proba(table).shape == (300, 30)
+
+
+def test_no_rows_raise_and_are_no_call(make_classifier, make_regressor, table, clicks):
+    for model in (make_classifier(), make_regressor()):
+        model.fit(table, clicks[1])
+        n_epochs = model.n_epochs_
+        with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+            model.partial_fit(table[:0], clicks[1][:0])
+        assert model.n_epochs_ == n_epochs
+
+
+def test_a_regressor_cannot_learn_the_scale_of_one_value(make_regressor, table):
+    model = make_regressor()
+
+    with pytest.raises(ValueError, match="y has only one value, 3.0, in the first call of partial_fit"):
+        model.partial_fit(table[:5], np.full(5, 3.0))
+    assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize("change", [lambda y: y + 1000, lambda y: 1000 * y])
+def test_a_regressor_refuses_a_target_of_another_scale(make_regressor, table, clicks, change):
+    y = clicks[1].astype(float)
+    model = make_regressor().partial_fit(table[:150], y[:150])
+
+    with pytest.raises(ValueError, match="another scale than in the last fit.* partial_fit goes on in the units"):
+        model.partial_fit(table[150:], change(y[150:]))
+    model.partial_fit(table[150:151], y[150:151])  # one row is of no other scale
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_goes_on_after_a_fit_and_after_a_failure(make_classifier, halves, table, optimizer, sparse):
+    (first, y_first), (second, y_second) = halves
+    model = make_classifier(optimizer=optimizer, sparse_embeddings=sparse).fit(first, y_first)
+    twin = copy.deepcopy(model).partial_fit(second, y_second).partial_fit(first, y_first)
+
+    model.partial_fit(second, y_second)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupts()]).partial_fit(first, y_first)
+    model.set_params(callbacks=None).partial_fit(first, y_first)
+    assert np.isfinite(twin.predict_proba(table)).all()
+    assert np.isfinite(model.predict_proba(table)).all()
+
+
+def test_a_failure_changes_nothing_that_is_to_come(make_classifier, halves, table):
+    (first, y_first), (second, y_second) = halves
+    model, twin = (make_classifier().partial_fit(first, y_first, classes=[0, 1]) for _ in range(2))
+
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupts()]).partial_fit(second, y_second)
+    model.set_params(callbacks=None).partial_fit(second, y_second)
+    assert_array_equal(model.predict_proba(table), twin.partial_fit(second, y_second).predict_proba(table))
+
+
+def test_a_divergence_in_the_middle_of_a_pass_is_one(make_classifier, halves, table):
+    class Explodes(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            self.batches = getattr(self, "batches", 0) + 1
+            if self.batches == 3:
+                with torch.no_grad():
+                    net.module_.mlp.output.weight.fill_(torch.inf)
+
+    (first, y_first), (second, y_second) = halves
+    model = make_classifier(evaluations_per_epoch=3).partial_fit(first, y_first, classes=[0, 1])
+    before = model.predict_proba(table)
+
+    with pytest.raises(ValueError, match="Training diverged"):
+        model.set_params(callbacks=[Explodes()]).partial_fit(second, y_second)
+    assert_array_equal(model.predict_proba(table), before)
+
+
+def test_predicting_meanwhile_neither_sees_the_training_nor_disturbs_it(make_classifier, halves, table):
+    (first, y_first), (second, y_second) = halves
+    quiet, watched = (make_classifier(dropout=0.5).partial_fit(first, y_first, classes=[0, 1]) for _ in range(2))
+    before, seen = watched.predict_proba(table), []
+
+    class Predicts(Callback):
+        """Predicts between the steps, as another thread would."""
+
+        def on_grad_computed(self, net, **kwargs):
+            seen.append(watched.predict_proba(table))
+
+    watched.set_params(callbacks=[Predicts()]).partial_fit(second, y_second)
+    assert len(seen) == 3
+    for probability in seen:
+        assert_array_equal(probability, before)
+    assert_array_equal(watched.predict_proba(table), quiet.partial_fit(second, y_second).predict_proba(table))
+
+
+def test_the_global_generator_is_left_alone_after_loading(make_classifier, halves):
+    (first, y_first), (second, y_second) = halves
+    model = pickle.loads(pickle.dumps(make_classifier().partial_fit(first, y_first, classes=[0, 1])))
+    before = torch.get_rng_state()
+    model.partial_fit(second, y_second)
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_number_of_threads_is_that_of_the_parameter(make_classifier, table, clicks):
+    class Threads(Callback):
+        def on_batch_end(self, net, **kwargs):
+            self.n = torch.get_num_threads()
+
+    threads = Threads()
+    make_classifier(n_threads=2, callbacks=[threads]).partial_fit(table, clicks[1], classes=[0, 1])
+
+    assert (threads.n, torch.get_num_threads()) == (2, 1)
+
+
+def test_parameters_that_exclude_each_other_are_refused(make_classifier, table, clicks):
+    model = make_classifier(sparse_embeddings=True, embedding_regularization="l2")
+
+    with pytest.raises(ValueError, match="changes all rows of a table at each step"):
+        model.partial_fit(table, clicks[1], classes=[0, 1])
+
+
+def test_a_file_goes_on(make_classifier, halves, table, tmp_path):
+    (first, y_first), (second, y_second) = halves
+    model = make_classifier().partial_fit(first, y_first, classes=[0, 1])
+    save_model(model, tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path / "model.safetensors")
+
+    assert_array_equal(loaded.predict_proba(table), model.predict_proba(table))
+    again = copy.deepcopy(model)  # as a file, without moments
+    assert_array_equal(
+        loaded.partial_fit(second, y_second).predict_proba(table),
+        again.partial_fit(second, y_second).predict_proba(table),
+    )
 
 
 def test_balanced_classes_need_all_rows(make_classifier, table, clicks):

@@ -4,7 +4,10 @@ import io
 import sys
 
 import pytest
-from skorch.callbacks import Callback, EpochScoring, LRScheduler
+import torch
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+
+from sklearn_din.training import Rows, TensorTable, _progress
 
 SHOWN = "epoch 2/2"
 
@@ -65,10 +68,16 @@ def test_an_error_in_training_ends_the_line_of_the_bar(make_classifier, table, c
 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
+    bars = []
+    make_bar = _progress._make_bar
+    monkeypatch.setattr(
+        _progress, "_make_bar", lambda *args, **kwargs: bars.append(make_bar(*args, **kwargs)) or bars[0]
+    )
 
     with pytest.raises(RuntimeError, match="of the user"):
         make_classifier(verbose=1, callbacks=[Fails()]).fit(table, clicks[1])
     assert terminal.getvalue().endswith("\n")
+    assert bars[0].disable  # which tqdm sets when it is closed, while this list keeps it from being collected
 
 
 def test_what_is_shown_changes_no_weight(make_classifier, table, clicks, monkeypatch):
@@ -101,3 +110,23 @@ def test_a_callback_of_skorch_that_scores_sees_the_training_rows_as_the_net_does
     model = make_classifier(callbacks=[scoring]).fit(table, clicks[1])
 
     assert model.net_.history[:, "n_rows"] == [270.0, 270.0]  # a tenth is held out
+
+
+def test_whoever_stops_the_training_the_others_see_the_end_of_the_epoch(make_classifier, table, clicks):
+    class Stops(EarlyStopping):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    counts = Counts()
+    make_classifier(callbacks=[Stops(), counts], max_epochs=5).fit(table, clicks[1])
+
+    assert (counts.epochs, counts.ends) == (1, 1)
+
+
+def test_the_net_can_be_trained_further_by_hand(make_classifier, table, clicks):
+    model = make_classifier().fit(table, clicks[1])
+    before = model.predict_proba(table)
+    rows = Rows(TensorTable(table, model.device_), torch.arange(300), torch.from_numpy(clicks[1]).float(), None)
+    model.net_.partial_fit(rows)
+
+    assert not (model.predict_proba(table) == before).all()

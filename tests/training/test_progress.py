@@ -1,6 +1,7 @@
 """What verbose shows: a bar where someone looks at it, lines where it is kept."""
 
 import io
+import subprocess
 import sys
 
 import pytest
@@ -103,17 +104,18 @@ def test_the_bar_ends_with_the_figures_of_the_best_epoch_and_a_new_line(monkeypa
     assert terminal.getvalue().endswith("\n")
 
 
-def test_the_bar_stands_where_training_stopped(monkeypatch):
+def test_a_bar_that_stops_early_is_complete(monkeypatch):
     set_terminal(monkeypatch)
     bar = ProgressBar(Evaluated([record(1.0, 0.5)] * 3), 6, "tqdm.std")
     bar.on_train_begin(None)
     inner = bar.bar_
+    assert inner.total == 6
     for _ in range(3):
         bar.evaluation.step()
         bar.on_batch_end(None)
     bar.on_train_end(None)
 
-    assert (inner.n, inner.total) == (3, 6)
+    assert (inner.n, inner.total) == (3, 3)  # in a notebook tqdm calls a bar failed that is not
 
 
 def test_a_bar_is_made_for_a_terminal_and_lines_for_a_file(monkeypatch):
@@ -121,6 +123,23 @@ def test_a_bar_is_made_for_a_terminal_and_lines_for_a_file(monkeypatch):
     assert isinstance(make_progress(Evaluated([]), 1), ProgressBar)
 
     monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert isinstance(make_progress(Evaluated([]), 1), ProgressLines)
+
+
+class WithoutAnswer:
+    """A stream of a log that has no isatty."""
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [None, WithoutAnswer(), closed()], ids=["none", "log", "closed"])
+def test_where_no_bar_can_be_drawn_there_are_lines(monkeypatch, stream):
+    monkeypatch.setattr(sys, "stderr", stream)
+
     assert isinstance(make_progress(Evaluated([]), 1), ProgressLines)
 
 
@@ -137,6 +156,24 @@ def test_a_notebook_gets_a_bar_of_widgets_where_it_has_them(monkeypatch, has_wid
     monkeypatch.setattr(_progress, "find_spec", lambda name: name if has_widgets or name != "ipywidgets" else None)
 
     assert make_progress(Evaluated([]), 1).module == module
+
+
+IN_A_PROCESS = """
+import io, multiprocessing, sys
+from types import SimpleNamespace
+from sklearn_din.training._progress import ProgressBar
+
+bar = ProgressBar(SimpleNamespace(steps_per_epoch=1, steps_=0, records_=[], best_=None), 3, "tqdm.std")
+bar.on_train_begin(None)
+bar.close()
+print(multiprocessing.get_start_method(allow_none=True))
+"""
+
+
+def test_a_bar_does_not_settle_how_the_process_starts_others():
+    done = subprocess.run([sys.executable, "-c", IN_A_PROCESS], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["None"]
 
 
 def test_a_bar_starts_no_thread_of_tqdm(monkeypatch):
