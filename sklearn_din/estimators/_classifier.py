@@ -174,7 +174,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
     Two rows are enough, one of each class; a last batch of a single row joins the one before it. Constant columns, ids
     that are all unknown and histories that are all empty train a finite model, which then knows no more than the mean.
     Training that diverges ends with the weights of the best finite evaluation and a ``ConvergenceWarning``, or raises
-    where there is none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` as it was). joblib's backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
+    where there is none. An error or Ctrl-C leaves the estimator unfitted (with ``warm_start`` as it was). joblib's
+    backend "multiprocessing" forks, after which torch may hang, and is warned about: use "loky".
 
     References
     ----------
@@ -326,11 +327,13 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``, and so are scikit-learn's callbacks.
         Those of skorch are called; a schedule of theirs begins anew in each call.
 
-        The moments of the optimizer go on from call to call; they begin anew after ``fit``, and in a model that was
-        pickled or loaded. So do the counts of the mini-batch aware regularization, which take each row for a new one:
-        passes over the same rows weaken it. A call trains a copy of the network, so that others may predict meanwhile,
-        and an error, a divergence or Ctrl-C leaves the model as it was. The copy costs time and memory in proportion to
-        the number of ids: give a call thousands of rows rather than ten.
+        The moments of the optimizer go on from call to call, and so do the counts of the mini-batch aware
+        regularization, from ``fit`` on; both begin anew in a model that was pickled or loaded. The counts take each row
+        for a new one, so that passes over the same rows weaken the regularization.
+
+        A call trains a copy of the network: others may predict meanwhile, and an error, a divergence or Ctrl-C leaves
+        the model as it was. The copy costs time and memory in proportion to the number of ids; give a call thousands of
+        rows rather than ten.
 
         Parameters
         ----------

@@ -227,11 +227,13 @@ class DINRegressor(RegressorMixin, BaseDIN):
         Those of skorch are called; a schedule of theirs begins anew in each call.
         The first rows, of this method or of ``fit``, give the mean and the scale by which the target is standardised.
 
-        The moments of the optimizer go on from call to call; they begin anew after ``fit``, and in a model that was
-        pickled or loaded. So do the counts of the mini-batch aware regularization, which take each row for a new one:
-        passes over the same rows weaken it. A call trains a copy of the network, so that others may predict meanwhile,
-        and an error, a divergence or Ctrl-C leaves the model as it was. The copy costs time and memory in proportion to
-        the number of ids: give a call thousands of rows rather than ten.
+        The moments of the optimizer go on from call to call, and so do the counts of the mini-batch aware
+        regularization, from ``fit`` on; both begin anew in a model that was pickled or loaded. The counts take each row
+        for a new one, so that passes over the same rows weaken the regularization.
+
+        A call trains a copy of the network: others may predict meanwhile, and an error, a divergence or Ctrl-C leaves
+        the model as it was. The copy costs time and memory in proportion to the number of ids; give a call thousands of
+        rows rather than ten.
 
         Parameters
         ----------
