@@ -79,3 +79,16 @@ def test_global_generators_are_left_alone(clicks):
     DINClassifier(device="cuda", max_epochs=1, random_state=0).fit(table, y).predict(table)
 
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("sparse_embeddings", [False, True])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "adagrad"])
+def test_partial_fit_goes_on_from_one_device_to_the_other(clicks, optimizer, sparse_embeddings):
+    table, y = clicks
+    model = DINClassifier(optimizer=optimizer, sparse_embeddings=sparse_embeddings, random_state=0)
+    for device in ("cpu", "cuda", "cuda:0", "cpu"):
+        model.set_params(device=device).partial_fit(table, y, classes=[0, 1])
+
+        assert next(model.module_.parameters()).device.type == torch.device(device).type
+        assert np.isfinite(model.predict_proba(table)).all()
+    assert model.n_epochs_ == 4
