@@ -84,7 +84,17 @@ html_theme_options = {
     "show_prev_next": False,
 }
 # Pages without pages below them need no list of these.
-WITHOUT_SIDEBAR = ["index", "quick_start", "glossary", "figures", "speed", "reliability", "developing", "changes"]
+WITHOUT_SIDEBAR = [
+    "index",
+    "install",
+    "quick_start",
+    "glossary",
+    "figures",
+    "speed",
+    "reliability",
+    "developing",
+    "changes",
+]
 html_sidebars = {page: [] for page in WITHOUT_SIDEBAR}
 
 

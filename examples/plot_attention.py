@@ -10,7 +10,8 @@ candidate, and they can be looked at.
 # Rows
 # ----
 # Each purchase of the last months is paired with another product, drawn in proportion to its sales, that was not in
-# the basket. A basket is what one household buys on one day.
+# the basket. A basket is what one household buys on one day. Each part draws its own, so that training knows nothing of
+# what sells later.
 
 from sklearn_din.datasets import load_grocery
 from sklearn_din.preprocessing import build_histories, sample_negatives
@@ -18,12 +19,19 @@ from sklearn_din.preprocessing import build_histories, sample_negatives
 grocery = load_grocery()
 products = grocery.products[["item", "category"]]
 purchases = grocery.purchases.merge(products, on="item")
-bought = purchases[purchases["day"] >= 260]
-bought = bought.assign(basket=1_000 * bought["user"] + bought["day"])
 
-rows = sample_negatives(bought, user="basket", item="item", items=products, strategy="popularity", random_state=0)
-rows = build_histories(purchases, rows, user="user", time="day", behaviors=["item", "category"])
-train, test = rows[rows["day"] < 350], rows[rows["day"] >= 350].reset_index(drop=True)
+
+def rows_of(part):
+    """Return the rows of some purchases, with negatives that are drawn from them alone."""
+    basket = 1_000 * part["user"] + part["day"]
+    drawn = sample_negatives(
+        part.assign(basket=basket), user="basket", item="item", items=products, strategy="popularity", random_state=0
+    )
+    return build_histories(purchases, drawn, user="user", time="day", behaviors=["item", "category"])
+
+
+train = rows_of(purchases[purchases["day"].between(260, 349)])
+test = rows_of(purchases[purchases["day"] >= 350]).reset_index(drop=True)
 
 # %%
 # A network that has to look
@@ -65,7 +73,7 @@ for name, mean in share.groupby(kind).mean().sort_values(ascending=False).items(
 # %%
 # One basket
 # ----------
-# For a picture that can be read, the histories are cut to the newest twenty purchases. Of all baskets take the one
+# To keep the picture short, the histories are cut to the newest twenty purchases. Of all baskets take the one
 # that repeats the most of them, and of it three candidates: two that were bought again, and one that was not bought.
 
 short = test.assign(**{name: test[name].map(lambda history: history[-20:]) for name in ["hist_item", "hist_category"]})
@@ -78,13 +86,17 @@ shown = again[again["basket"] == basket].iloc[:2].index.append(other.index[:1])
 # %%
 # The answer
 # ----------
-# The newest purchase is at the top; the number behind a name is the category.
+# The newest purchase is at the top.
 
 import matplotlib.pyplot as plt
 
 from sklearn_din.inspection import AttentionDisplay
 
-names = grocery.products.set_index("item")["name"].str.split(" / ").str[-1].str.capitalize()
+parts = grocery.products["name"].str.split(" / ", expand=True)
+names = {
+    "item": dict(zip(products["item"], parts[1].str.capitalize(), strict=True)),
+    "category": dict(zip(products["category"], parts[0].str.capitalize(), strict=True)),
+}
 display = AttentionDisplay.from_estimator(model, short.loc[shown, columns], names=names)
 plt.show()
 
@@ -93,3 +105,9 @@ plt.show()
 # The third was never bought in this history, and no purchase stands out in the same way. Not every history is as
 # clear: the means above say how much of a rule it is. A weight says where the network looked, not why, and not in
 # which direction it moved the score.
+
+# %%
+# In a notebook a display also shows itself as text: the same weights as colours, for a glance at many behaviors. What
+# was drawn is folded up below its picture; made from its parts, it is open.
+
+AttentionDisplay(display.weights[:1], display.behaviors[:1], candidates=display.candidates[:1])

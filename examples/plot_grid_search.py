@@ -74,7 +74,8 @@ plt.show()
 # %%
 # The learning rate decides here: with a low one ten epochs are not enough, and attention has not found the category
 # yet. The share of behaviors that training drops makes hardly a difference. No model can come near an AUC of 1: with
-# a tenth of the answers turned round, even the rule that made them is wrong on a tenth.
+# a tenth of the answers turned round, even the rule that made them is wrong on a tenth. The best of nine scores may lie
+# above that of the rule by chance: the best score of a search is no test score.
 
 import numpy as np
 from sklearn.metrics import roc_auc_score

@@ -49,7 +49,7 @@ def as_table(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Encoded
         else:
             _check_layout(estimator, X.layout)
         return X
-    _check_is_numeric(X)
+    _check_is_numeric(X, name)
     if not reset and estimator.layout_.columns != estimator.layout_.numeric:
         msg = (
             f"X is not encoded: {type(estimator).__name__} was fitted on a table with the columns "
@@ -83,22 +83,27 @@ def _check_layout(estimator: Any, layout: FeatureLayout) -> None:
     raise ValueError(msg)
 
 
-def _check_is_numeric(X: Any) -> None:
+def _check_is_numeric(X: Any, name: str) -> None:
     if isinstance(X, dict):
-        name = next(iter(X), "")
-        raise TypeError(_needs_encoder("X is a dict of columns", name))
+        raise TypeError(_needs_encoder(f"{name} is a dict of columns", next(iter(X), ""), name))
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         return
-    for name, dtype in frame.schema.items():
-        cells = frame[name].drop_nulls() if dtype == nw.Object else None
+    for column, dtype in frame.schema.items():
+        cells = frame[column].drop_nulls() if dtype == nw.Object else None
         is_list = cells is not None and len(cells) > 0 and isinstance(cells[0], list | tuple | np.ndarray)
         if is_list or dtype in (nw.List, nw.Array):
-            raise TypeError(_needs_encoder("X has a column of lists", name))
+            raise TypeError(_needs_encoder(f"{name} has a column of lists", column, name))
         if not dtype.is_numeric() and dtype not in (nw.Boolean, nw.Object):
             kind = "strings" if dtype in (nw.String, nw.Categorical, nw.Enum) else str(dtype)
-            raise TypeError(_needs_encoder(f"X has a column of {kind}", name))
+            raise TypeError(_needs_encoder(f"{name} has a column of {kind}", column, name))
 
 
-def _needs_encoder(problem: str, name: str) -> str:
-    return f"{problem}: {name!r}. The estimator takes encoded ids or plain numbers; put an encoder before it:{PIPELINE}"
+def _needs_encoder(problem: str, column: str, name: str) -> str:
+    advice = f"put an encoder before it:{PIPELINE}"
+    if name != "X":
+        advice = (
+            f"encode {name} with the encoder of X. A pipeline does that for raw rows with "
+            f'transform_input=["{name}"] and metadata routing.'
+        )
+    return f"{problem}: {column!r}. The estimator takes encoded ids or plain numbers; {advice}"

@@ -97,7 +97,8 @@ class AttentionDisplay:
             At most 12 rows: raw ones for a pipeline, encoded ones for an estimator, whose behaviors are shown as ids.
         names : dict or Series, default=None
             From values of the sequence's first field (items, say) to the text that is shown instead, for behaviors and
-            candidates. A value that it lacks is shown as it is.
+            candidates; or, by column, a dict of such mappings for several fields:
+            ``{"item": {7: "tea"}, "category": {3: "drinks"}}``. A value that it lacks is shown as it is.
         sequence : str, default=None
             The sequence to show, by the name of its first column. None if the model has only one.
         ax : matplotlib Axes or array of them, default=None
@@ -114,7 +115,8 @@ class AttentionDisplay:
         ------
         ValueError
             If ``X`` has no row or more than 12, the model has no such sequence, or several and ``sequence`` is None,
-            the axes are not one for each row, or ``X`` is not what the model was fitted on.
+            ``names`` names another column, the axes are not one for each row, or ``X`` is not what the model was fitted
+            on.
         TypeError
             If ``names`` is no mapping, or ``model`` or ``X`` is of the wrong kind.
         ImportError
@@ -135,7 +137,7 @@ class AttentionDisplay:
             msg = f"There is a panel for each row, at most {MOST_ROWS}: X has {n_rows} rows. Pick some, such as X[:3]."
             raise ValueError(msg)
         shown = _sequence_of(rows, sequence)
-        texts = _as_mapping(names)
+        texts = _texts_by_field(names, shown)
         offsets = rows.table.ragged(shown.name).offsets
         display = cls(
             np.split(rows.attention()[shown.name], offsets[1:-1]),
@@ -221,15 +223,27 @@ def _sequence_of(rows: EncodedRows, name: str | None) -> BehaviorSequence:
     return sequences[name]
 
 
+def _texts_by_field(names: Any, sequence: BehaviorSequence) -> dict[str, Mapping[Any, Any]]:
+    """Return the mapping of each field that has one, by its list column."""
+    texts = {} if names is None else _as_mapping(names)
+    if not any(isinstance(value, Mapping) or hasattr(value, "items") for value in texts.values()):
+        return {sequence.fields[0].name: texts}
+    columns = {name: field.name for field in sequence.fields for name in (field.name, field.candidate) if name}
+    for name in texts:
+        if name not in columns:
+            there = ", ".join(map(repr, columns))
+            msg = f"names has texts for {name!r}, no column of the sequence: its columns are {there}. Correct the name."
+            raise ValueError(msg)
+    return {columns[name]: _as_mapping(part) for name, part in texts.items()}
+
+
 def _as_mapping(names: Any) -> Mapping[Any, Any]:
-    if names is None:
-        return {}
     if isinstance(names, Mapping):
         return names
     if not hasattr(names, "items"):
         msg = (
-            f"names must be a dict or a pandas Series from values to texts: got {type(names).__name__}. "
-            "Give dict(zip(values, texts)), for example."
+            f"names must be a dict or a pandas Series from values to texts, or a dict of those by column: got "
+            f"{type(names).__name__}. Give dict(zip(values, texts)), for example."
         )
         raise TypeError(msg)
     return dict(names.items())

@@ -16,7 +16,9 @@ LONGEST = 48  # characters of a label beside a bar or on a chip
 MISSING = "missing"
 
 
-def behavior_labels(rows: EncodedRows, sequence: BehaviorSequence, names: Mapping[Any, Any]) -> list[list[str]]:
+def behavior_labels(
+    rows: EncodedRows, sequence: BehaviorSequence, names: Mapping[str, Mapping[Any, Any]]
+) -> list[list[str]]:
     """Return the label of each kept behavior.
 
     Parameters
@@ -25,8 +27,8 @@ def behavior_labels(rows: EncodedRows, sequence: BehaviorSequence, names: Mappin
         Their histories.
     sequence : BehaviorSequence
         Which history.
-    names : mapping
-        From values of its first field to what is shown instead.
+    names : dict of str to mapping
+        For a list column, from its values to what is shown instead.
 
     Returns
     -------
@@ -37,14 +39,15 @@ def behavior_labels(rows: EncodedRows, sequence: BehaviorSequence, names: Mappin
     for field in sequence.fields:
         stored = rows.table.ragged(field.name).values
         column = None if rows.raw is None else rows.raw[field.name].as_list().newest(rows.table.layout.max_length)
-        of_field = names if field is sequence.fields[0] else {}
-        parts.append(_texts(column, stored, of_field, is_ids=not field.is_numeric))
+        parts.append(_texts(column, stored, names.get(field.name, {}), is_ids=not field.is_numeric))
     flat = [" / ".join(texts) for texts in zip(*parts, strict=True)]
     offsets = rows.table.ragged(sequence.name).offsets.tolist()
     return [flat[start:end] for start, end in pairwise(offsets)]
 
 
-def candidate_labels(rows: EncodedRows, sequence: BehaviorSequence, names: Mapping[Any, Any]) -> list[str] | None:
+def candidate_labels(
+    rows: EncodedRows, sequence: BehaviorSequence, names: Mapping[str, Mapping[Any, Any]]
+) -> list[str] | None:
     """Return the label of the candidate of each row.
 
     Parameters
@@ -53,20 +56,22 @@ def candidate_labels(rows: EncodedRows, sequence: BehaviorSequence, names: Mappi
         The rows.
     sequence : BehaviorSequence
         Whose fields have the candidate's columns as counterparts.
-    names : mapping
-        From values of the first field to what is shown instead.
+    names : dict of str to mapping
+        For a list column, from its values, and those of its candidate, to what is shown instead.
 
     Returns
     -------
     list of str or None
         The values of those columns, joined by " / "; None where no field has a counterpart.
     """
-    columns = list(dict.fromkeys(field.candidate for field in sequence.shared if field.candidate is not None))
+    fields: dict[str, str] = {}
+    for field in sequence.shared:
+        if field.candidate is not None:
+            fields.setdefault(field.candidate, field.name)
     parts = []
-    for name in columns:
+    for name, field_name in fields.items():
         column = None if rows.raw is None else rows.raw[name]
-        of_column = names if name == sequence.fields[0].candidate else {}
-        parts.append(_texts(column, rows.table[name], of_column, is_ids=True))
+        parts.append(_texts(column, rows.table[name], names.get(field_name, {}), is_ids=True))
     return [" / ".join(texts) for texts in zip(*parts, strict=True)] if parts else None
 
 

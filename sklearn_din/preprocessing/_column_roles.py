@@ -105,6 +105,7 @@ def assign_roles(
         for name in _named(X, frame, parameter, selection, settled=set(roles) if callable(selection) else set()):
             if roles.setdefault(name, parameter) != parameter:
                 _raise_two_roles(name, parameter, "behavior_features" if name in candidates else roles[name])
+    _check_direction(frame, fields)
     _check_shapes(frame, roles)
     automatic = {parameter for parameter, selection in chosen.items() if isinstance(selection, str)}
     if automatic:
@@ -173,6 +174,16 @@ def _guess(column: Column, *, is_named: bool) -> tuple[str | None, str]:
         # A name tells of a meaning that the type does not show: a user_id must not become a number in silence.
         return None if is_named else "numeric_features", "integers"
     return "categorical_features", "strings, bytes or booleans"
+
+
+def _check_direction(frame: Frame, fields: Mapping[str, str | None]) -> None:
+    for name, candidate in fields.items():
+        if candidate is not None and frame[candidate].is_list and not frame[name].is_list:
+            msg = (
+                f"behavior_features maps list columns to candidate columns: it has {{{name!r}: {candidate!r}}}, where "
+                f"{candidate!r} is the one with lists. Turn it round: {{{candidate!r}: {name!r}}}."
+            )
+            raise TypeError(msg)
 
 
 def _check_shapes(frame: Frame, roles: Mapping[str, str]) -> None:

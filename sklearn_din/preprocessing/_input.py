@@ -1,5 +1,6 @@
 """What the encoder is given, as columns whose names and number scikit-learn has recorded or checked."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_din.preprocessing._items import numbers_of
 from sklearn_din.utils._frames import Frame, is_frame, read_array, read_frame
+from sklearn_din.utils._pieces import shown
 
 
 def frame_of(estimator: BaseEstimator, X: Any, *, reset: bool) -> Frame:
@@ -50,6 +52,18 @@ def frame_of(estimator: BaseEstimator, X: Any, *, reset: bool) -> Frame:
 
 
 def _array_frame(estimator: BaseEstimator, X: Any, *, reset: bool) -> Frame:
+    if isinstance(X, list) and X and isinstance(X[0], Mapping):
+        msg = (
+            f"X must be a frame, a dict of columns or an array: it is a list of dicts, the first of which is "
+            f"{shown(X[0])}. Give pandas.DataFrame(X), or a dict of lists with a value for each row."
+        )
+        raise TypeError(msg)
+    if getattr(X, "ndim", 2) == 1 and hasattr(X, "to_frame"):
+        msg = (
+            f"X must be a frame, a dict of columns or an array: it is a {type(X).__name__}, a single row or column. "
+            "Give a frame: frame.iloc[[0]] for the first row."
+        )
+        raise TypeError(msg)
     n_rows = 1 if reset else 0
     try:
         array = validate_data(

@@ -279,7 +279,9 @@ def raise_no_list(name: str, row: int, value: Any) -> NoReturn:
     """
     advice = "Give a list of values in each row, oldest first."
     separator = next((mark for mark in "|,;^ " if mark in value), "|") if isinstance(value, str) else None
-    if separator is not None:
+    if isinstance(value, str) and value.lstrip().startswith(("[", "(")):
+        advice = "The text is a list that was written out: parse it first, for example with .map(json.loads)."
+    elif separator is not None:
         advice = f'Split the text into lists first: .str.split("{separator}").'
     msg = f"Column {name!r} must hold a list in each row: row {row} has {shown(value)}. {advice}"
     raise TypeError(msg)

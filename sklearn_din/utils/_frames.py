@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sklearn_din.utils._columns import Column, read_column
+from sklearn_din.utils._pieces import shown
 
 KINDS = frozenset({"pandas", "polars", "pyarrow", "dict", "array"})
 
@@ -194,7 +195,10 @@ def _read_mapping(X: Mapping[Any, Any]) -> Frame:
             msg = f"Names of columns must be strings; {name!r} is a {type(name).__name__}. Rename the column."
             raise TypeError(msg)
         if not hasattr(column, "__len__") or isinstance(column, str | bytes | Mapping):
-            msg = f"Column {name!r} must be a list or an array; it is a {type(column).__name__}. Give a value per row."
+            msg = (
+                f"Column {name!r} must be a list or an array: got {shown(column)}. Give a list with a value per row, "
+                "of length 1 for one row."
+            )
             raise TypeError(msg)
         lengths[name] = len(column)
     if len(set(lengths.values())) > 1:

@@ -86,3 +86,10 @@ def test_numbers_too_large_for_the_network_raise_and_give_no_nan(make_classifier
 
     with pytest.raises(ValueError, match="prediction for row 2 is not finite: numbers in X, or weights"):
         model.predict_proba(encoder.transform(rows | {"age": [0.0, 1.0, 3e38]}))
+
+
+def test_validation_rows_that_are_not_encoded_are_named(make_classifier, table, clicks):
+    X, y = clicks
+
+    with pytest.raises(TypeError, match='X_val has a column of lists: .*transform_input=."X_val".'):
+        make_classifier().fit(table, y, X_val=X, y_val=y)

@@ -228,6 +228,23 @@ def test_a_long_label_loses_its_middle():
     assert len(shown) <= 48 < len(label)
 
 
+@pytest.mark.parametrize("of_behavior", [True, False])
+def test_names_may_be_given_by_column(model, of_behavior):
+    X = pd.DataFrame(DATA)[:2]
+    plain = AttentionDisplay.from_estimator(model, X)
+    items = {name: name.upper() for name in X["item"]} | {each: each.upper() for row in X["hist_item"] for each in row}
+    column = "hist_item" if of_behavior else "item"
+    first = AttentionDisplay.from_estimator(model, X, names={column: items})
+    others = {name: {} for name in ("hist_item", "item")}
+
+    assert first.behaviors == AttentionDisplay.from_estimator(model, X, names=items).behaviors != plain.behaviors
+    assert first.candidates == AttentionDisplay.from_estimator(model, X, names=items).candidates
+    assert AttentionDisplay.from_estimator(model, X, names=others).behaviors == plain.behaviors
+    second = AttentionDisplay.from_estimator(model, X, names={"kind": pd.Series({"drink": "to drink"})})
+    assert [label.replace("/ to drink", "/ drink") for label in second.behaviors[0]] == plain.behaviors[0]
+    assert any("/ to drink" in label for label in second.behaviors[0])
+
+
 def test_dollars_and_line_breaks_in_names_are_no_markup():
     display = AttentionDisplay([[1.0]], [["$5 off\n$6 _x^"]], candidates=["a $\\frac$\nb"]).plot()
     display.figure_.draw_without_rendering()
@@ -316,7 +333,11 @@ def test_what_cannot_be_drawn_raises(model):
         AttentionDisplay.from_estimator(model, X.iloc[[0] * 13])
     with pytest.raises(ValueError, match="X has 0 rows"):
         AttentionDisplay.from_estimator(model, X[:0])
-    with pytest.raises(TypeError, match="names must be a dict or a pandas Series from values to texts: got list"):
+    with pytest.raises(
+        ValueError, match="names has texts for 'shelf', no column of the sequence: its columns are 'hist"
+    ):
+        AttentionDisplay.from_estimator(model, X, names={"shelf": {}})
+    with pytest.raises(TypeError, match="names must be a dict or a pandas Series from values to texts.* got list"):
         AttentionDisplay.from_estimator(model, X, names=["tea"])
     with pytest.raises(NotFittedError):
         AttentionDisplay.from_estimator(make_model(), X)

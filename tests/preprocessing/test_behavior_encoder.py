@@ -453,3 +453,21 @@ def test_a_fit_on_other_numbers_has_another_fingerprint():
 
     assert layouts[0] == layouts[1]
     assert layouts[0] != layouts[2]
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([{"item": 1, "hist_item": [1]}], r"it is a list of dicts.*'item': 1.*Give pandas\.DataFrame\(X\)"),
+        (
+            pd.Series({"item": 1, "hist_item": [1]}),
+            r"it is a Series, a single row or column\. Give a frame: frame\.iloc",
+        ),
+    ],
+)
+def test_rows_that_are_no_frame_are_named(X, message):
+    encoder = BehaviorEncoder({"hist_item": "item"}).fit(pd.DataFrame({"item": [1, 2], "hist_item": [[1], [2]]}))
+
+    for method in (encoder.transform, encoder.fit):
+        with pytest.raises(TypeError, match=message):
+            method(X)

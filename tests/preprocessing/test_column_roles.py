@@ -138,6 +138,11 @@ def test_a_candidate_may_be_named_as_a_category():
         ({"numeric_features": ["tags"]}, TypeError, "'tags' cannot be numeric, because it holds lists"),
         ({"bag_features": ["price"]}, TypeError, r"'price' must hold a list in each row: row 0 has 1\.5"),
         ({"behavior_features": {"hist": "tags"}}, TypeError, "'tags' cannot be categorical"),
+        (
+            {"behavior_features": {"item": "tags"}},
+            TypeError,
+            "maps list columns to candidate columns.*'tags' is the one with lists. Turn it round: {'tags': 'item'}",
+        ),
         ({"behavior_features": {"item": "name"}}, TypeError, "'item' must hold a list in each row: row 0 has 4"),
         (
             {"behavior_features": {"hist_item": "item"}},

@@ -174,6 +174,7 @@ def test_a_column_cut_to_the_newest_keeps_pieces_in_place():
         ([None, [1], {"a": 1}], r"Column 'h' must hold a list in each row: row 2 has \{'a': 1\}\. Give a list"),
         ([[1], "1|2|3"], r"row 1 has '1\|2\|3'\. Split the text into lists first: \.str\.split\(\"\|\"\)"),
         ([[1], "1,2"], r"\.str\.split\(\",\"\)"),
+        ([[1], "[251, 50]"], r"row 1 has '\[251, 50\]'\. The text is a list .* parse it first.*json\.loads"),
         ([[1], b"1|2"], r"Column 'h' must hold a list in each row: row 1 has b'1\|2'"),
         ([[1], 7], "Column 'h' must hold a list in each row: row 1 has 7"),
         ([[1], float("nan"), 1.5], r"Column 'h' must hold a list in each row: row 2 has 1\.5"),

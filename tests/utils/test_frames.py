@@ -51,8 +51,12 @@ def test_columns_of_a_dict_are_put_in_another_order_only_if_they_are_the_same():
     [
         ({"a": [1], 3: [2]}, TypeError, "Names of columns must be strings; 3 is a int"),
         ({"a": [1], "b": [2, 3]}, ValueError, "the same number of rows: 'a' has 1 and 'b' has 2"),
-        ({"a": 1}, TypeError, "Column 'a' must be a list or an array; it is a int"),
-        ({"a": "text"}, TypeError, "Column 'a' must be a list or an array; it is a str"),
+        (
+            {"a": 1},
+            TypeError,
+            "Column 'a' must be a list or an array: got 1. Give a list with a value per row, of length 1 for one row",
+        ),
+        ({"a": "text"}, TypeError, "Column 'a' must be a list or an array: got 'text'"),
         (pl.LazyFrame({"a": [1]}), TypeError, r"lazy LazyFrame. Call \.collect\(\)"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "unique column names"),
     ],
