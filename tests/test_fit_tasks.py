@@ -110,7 +110,8 @@ def test_a_fitted_estimator_stays_as_it_was_and_has_all_attributes(table, clicks
     model = DINClassifier(**SMALL).set_callbacks(records).fit(table, clicks[1])
 
     for epoch, fitted in enumerate(records.fitted[:3], 1):
-        assert (fitted.n_epochs_, len(fitted.history_)) == (epoch, epoch)
+        assert (fitted.n_epochs_, fitted.best_epoch_, len(fitted.history_)) == (epoch, epoch, epoch)
+        assert fitted.best_score_ == model.history_[epoch - 1]["valid_score"]
         assert fitted.history_ == model.history_[:epoch]
         save_model(fitted.set_callbacks(), tmp_path / "model.safetensors")
         loaded = load_model(tmp_path / "model.safetensors")
@@ -185,6 +186,17 @@ def test_an_epoch_that_early_stopping_ends_is_ended(table, clicks):
 
     assert model.n_epochs_ < 50
     assert [name for name, _ in records.ended] == ["epoch"] * model.n_epochs_ + ["fit"]
+
+
+def test_gradients_are_there_for_the_callbacks_of_skorch(table, clicks):
+    class Gradients(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            self.n = sum(each.grad is not None and bool(each.grad.any()) for each in net.module_.parameters())
+
+    gradients = Gradients()
+    DINClassifier(**SMALL, callbacks=[gradients]).set_callbacks(Records()).fit(table, clicks[1])
+
+    assert gradients.n > 5
 
 
 def test_callbacks_change_nothing(table, clicks):

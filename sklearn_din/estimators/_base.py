@@ -29,7 +29,9 @@ from sklearn_din.training import (
     threads,
     warn_of_forks,
 )
-from sklearn_din.utils._fit_tasks import OF_A_FIT, CallbackSupportMixin
+from sklearn_din.utils._fit_tasks import CallbackSupportMixin
+
+PRIVATE = {"_architecture", "_class_weights", "_mean", "_scale"}  # what fit sets beside attributes that end with "_"
 
 
 class Mode(NamedTuple):
@@ -102,9 +104,12 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
             if previous is None:
                 self._initialize(module, examples, random)
             net, evaluation = train(self, module.to(self.device_), examples, valid, random, self._snapshot)
-            self._check_divergence(evaluation, "the best weights before it are kept", stacklevel=6)
-            net.optimizer_.state.clear()
             fitted = self._fitted(net, evaluation)
+            if evaluation.diverged_:
+                msg = self._divergence("the best weights before it are kept")
+                warnings.warn(msg, ConvergenceWarning, stacklevel=5)  # at what called fit
+            net.optimizer_.state.clear()
+            net.module_.zero_grad()
             evaluation.release()
             self.__dict__.update(fitted)
         return self
@@ -112,9 +117,9 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
     def _partial_fit(self, X, y, sample_weight, learn):
         previous = self.net_ if self.__sklearn_is_fitted__() else None
         history, n_epochs = ([], 0) if previous is None else (self.history_, self.n_epochs_)
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()  # what may have been set since the first call
         with self._undo(previous), threads(self.n_threads):
-            if not get_config()["skip_parameter_validation"]:
-                self._validate_params()  # what may have been set since the first call
             self._check_parameters()
             module, examples = self._check_training(previous, X, y, sample_weight, learn, PARTIAL_FIT)
             goes_on = previous is not None and _is_on(previous.noise, self.device_)
@@ -124,11 +129,11 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
             unit = self._unit_of_weight(examples)
             net, evaluation = train_one_pass(self, module.to(self.device_), examples, random, previous, unit)
             if evaluation.diverged_:
-                evaluation.best_ = None  # weights in the middle of a pass are none to go on from
-            self._check_divergence(evaluation, stacklevel=6)
+                raise ValueError(self._divergence("nothing was learnt"))
             records = [{**each, "epoch": n_epochs + each["epoch"]} for each in evaluation.records_]
             counts = {"history_": [*history, *records], "n_epochs_": n_epochs + 1, "best_epoch_": n_epochs + 1}
             fitted = self._fitted(net, evaluation) | counts
+            net.module_.zero_grad()
             evaluation.release()
             self.__dict__.update(fitted)
         return self
@@ -138,11 +143,11 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         """Leave the estimator as it was where the block fails; unfitted where it does not go on from ``previous``."""
         if previous is None:
             self.__dict__.pop("net_", None)
-        before = dict(self.__dict__)
+        before = {name: value for name, value in self.__dict__.items() if _is_learnt(name)}
         try:
             yield
         except BaseException:
-            for name in set(self.__dict__) - set(before) - OF_A_FIT:
+            for name in filter(_is_learnt, list(self.__dict__)):
                 del self.__dict__[name]
             self.__dict__.update(before)
             raise
@@ -236,34 +241,33 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         with torch.no_grad():
             module.mlp.output.bias.copy_(torch.as_tensor(self._prior(examples, is_part=is_part)))
 
-    def _check_divergence(self, evaluation, kept="", *, stacklevel):
-        """Raise where training diverged, or warn where there is something to keep."""
-        if not evaluation.diverged_:
-            return
-        what = kept if evaluation.best_ else "nothing was learnt"
-        msg = (
-            f"Training diverged: the loss, a weight or a prediction is no longer finite, and {what}. "
+    def _divergence(self, kept):
+        return (
+            f"Training diverged: the loss, a weight or a prediction is no longer finite, and {kept}. "
             f"learning_rate was {self.learning_rate}: lower it, and check the scale of numeric columns."
         )
-        if evaluation.best_ is None:
-            raise ValueError(msg)
-        warnings.warn(msg, ConvergenceWarning, stacklevel=stacklevel)  # at what called the public method
 
     def _fitted(self, net, evaluation):
-        """Return the attributes that ``fit`` sets in the end, together."""
-        net.module_.zero_grad()
-        best = evaluation.best_
+        """Return the attributes that ``fit`` sets in the end, together; raise where there is nothing to keep."""
+        best, records = evaluation.best_, evaluation.records_
+        if best is None:
+            stopped = "A callback stopped the training before its first evaluation. Let it stop at the end of an epoch."
+            raise ValueError(self._divergence("nothing was learnt") if records else stopped)
         return {
-            "history_": [*evaluation.records_],
-            "n_epochs_": math.ceil(evaluation.records_[-1]["epoch"]),
+            "history_": [*records],
+            "n_epochs_": math.ceil(records[-1]["epoch"]),
             "best_epoch_": math.ceil(best["epoch"]),
             "best_score_": best.get("valid_score"),
             "net_": net,
         }
 
-    def _snapshot(self, net, evaluation):
-        """Return the attributes of a copy of this estimator that is fitted as far as ``net`` is now."""
-        return self._fitted(net, evaluation) | {"net_": self._make_net(_weights_of(net))}
+    def _snapshot(self, net, evaluation, *, is_kept):
+        """Return the attributes of a copy of this estimator with the weights of ``net``, kept or of the moment."""
+        fitted = self._fitted(net, evaluation) | {"net_": self._make_net(_weights_of(net))}
+        if not is_kept:
+            fitted["best_epoch_"] = fitted["n_epochs_"]
+            fitted["best_score_"] = evaluation.records_[-1].get("valid_score")
+        return fitted
 
     def _make_net(self, weights):
         """Return a net that predicts with given weights, which are copied."""
@@ -275,8 +279,10 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
     def _raw_output(self, X):
         check_is_fitted(self)
         table = as_table(self, X, reset=False)
+        module = self.module_
+        device = next(module.parameters()).device  # device_ may be that of a network in training
         with threads(self.n_threads):
-            return check_prediction(predict_raw(self.module_, TensorTable(table, self.device_)).numpy())
+            return check_prediction(predict_raw(module, TensorTable(table, device)).numpy())
 
     def __getstate__(self):
         """Return parameters and fitted attributes as plain values and arrays, the network as its weights."""
@@ -298,6 +304,11 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         except ValueError:  # this machine doesn't have it
             self.device_ = torch.device("cpu")
         self.net_ = self._make_net(weights)
+
+
+def _is_learnt(name):
+    """Whether an attribute is one that ``fit`` sets."""
+    return name.endswith("_") or name in PRIVATE
 
 
 def _weights_of(net):

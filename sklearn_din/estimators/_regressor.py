@@ -12,6 +12,7 @@ from sklearn_din.utils._pieces import shown
 
 SMALLEST_SCALE = 10 * np.finfo(np.float64).eps  # of the standard deviation, as a share of the mean: less is rounding
 LARGEST_TARGET = 1e15  # in standard deviations: sums of squares fit in float32
+SMALLEST_PART = 30  # rows from which a mean tells in which units they are
 LARGEST_CHANGE = 10.0  # of the target in a warm start: of its standard deviation, and of its mean in such ones
 
 
@@ -225,7 +226,8 @@ class DINRegressor(RegressorMixin, BaseDIN):
         The learning rate is ``learning_rate`` throughout, and no rows are held out: ``learning_rate_schedule``,
         ``max_epochs``, ``early_stopping`` and what belongs to it are for ``fit``, and so are scikit-learn's callbacks.
         Those of skorch are called; a schedule of theirs begins anew in each call.
-        The first rows, of this method or of ``fit``, give the mean and the scale by which the target is standardised.
+        The first rows, of this method or of ``fit``, give the mean and the scale by which the target is standardised:
+        let them be hundreds, and like those to come.
 
         The moments of the optimizer go on from call to call, and so do the counts of the mini-batch aware
         regularization, from ``fit`` on; both begin anew in a model that was pickled or loaded. The counts take each row
@@ -252,7 +254,9 @@ class DINRegressor(RegressorMixin, BaseDIN):
         Raises
         ------
         ValueError
-            If a value is not finite, or training diverged.
+            If a value is not finite, training diverged, all targets of the first call are equal, or those of a later
+            one (of 30 rows or more) are of another scale: their standard deviation, or the distance of their mean from
+            that of the first call, is more than ten standard deviations of the first.
         TypeError
             If ``X`` is a frame that was not encoded.
         """
@@ -299,8 +303,9 @@ class DINRegressor(RegressorMixin, BaseDIN):
         """Do as ``_learn_target``, of a part of the rows, which may be alike where it is not the first."""
         mean, spread = _mean_and_spread(y, sample_weight)
         if not is_first:
-            advice = "partial_fit goes on in the units of the first rows: call fit"
-            self._check_same_units(mean, spread, -1.0, advice)
+            if len(y) >= SMALLEST_PART:
+                advice = "partial_fit goes on in the units of its first rows: call fit"
+                self._check_same_units(mean, spread, -1.0, advice)
             return
         if not spread:
             msg = (

@@ -31,7 +31,7 @@ def train(
     examples: Examples,
     valid: Examples | None,
     random: RandomSource,
-    snapshot: Callable[[Any, Evaluation], dict[str, Any]],
+    snapshot: Callable[..., dict[str, Any]],
 ) -> tuple[Any, Evaluation]:
     """Train all epochs: learning-rate schedule, early stopping, the best weights restored.
 
@@ -46,8 +46,8 @@ def train(
     random : RandomSource
         Private generators.
     snapshot : callable
-        ``snapshot(net, evaluation)`` gives the attributes of an estimator that is fitted so far, for scikit-learn's
-        callbacks.
+        ``snapshot(net, evaluation, is_kept)`` gives the attributes of an estimator with the weights of ``net``, which
+        are those that are kept or of the moment, for scikit-learn's callbacks.
 
     Returns
     -------
@@ -75,17 +75,20 @@ def train(
         callbacks.insert(0, LinearDecay(estimator.learning_rate, evaluation.steps_per_epoch * length.max_epochs))
     tasks = FitTasks(estimator, length.max_epochs, **_data(examples))
 
-    def end_task(net: Any) -> bool:
-        return tasks.end(lambda: snapshot(net, evaluation))
+    def end_task(net: Any, *, is_kept: bool) -> bool:
+        return tasks.end(lambda: snapshot(net, evaluation, is_kept=is_kept))
+
+    def end_epoch(net: Any) -> bool:
+        return not evaluation.diverged_ and end_task(net, is_kept=False)
 
     # An epoch ends with its own weights: before the evaluation restores the best ones.
-    listener = EpochListener(lambda: tasks.begin("epoch"), lambda net: not evaluation.diverged_ and end_task(net))
+    listener = EpochListener(lambda: tasks.begin("epoch"), end_epoch)
     with _net(estimator, module, rows, length, [listener, *callbacks], random.shuffling, random.noise) as net:
         net.partial_fit(rows)
     if evaluation.best_ is not None:
         if evaluation.diverged_:
-            end_task(net)  # of the epoch that it diverged in, with the weights that are kept
-        end_task(net)
+            end_task(net, is_kept=True)  # the epoch that it diverged in
+        end_task(net, is_kept=True)
     return net, evaluation
 
 

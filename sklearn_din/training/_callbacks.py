@@ -95,7 +95,7 @@ class Evaluation(Callback):
         self.best_: dict[str, float] | None = None
         self.best_score_ = -math.inf
         self.best_state_: dict[str, torch.Tensor] | None = None
-        self.diverged_ = False
+        self.diverged_ = self.is_over_ = False
         self.without_gain_ = 0
         self.steps_ = 0
         self.started_ = time.perf_counter()
@@ -109,6 +109,13 @@ class Evaluation(Callback):
         step = (self.steps_ - 1) % self.steps_per_epoch + 1
         if step in self.marks_:
             self._evaluate(net)
+            if self.is_over_ and step < self.steps_per_epoch:
+                raise StopTraining
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Stop where the last evaluation of the epoch said so: all callbacks are told of its end."""
+        if self.is_over_:
+            raise StopTraining
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Restore the best weights; the last ones are the best where nothing is held out."""
@@ -139,7 +146,8 @@ class Evaluation(Callback):
         losses = record["train_loss"], record.get("valid_loss", 0.0)
         self.diverged_ = not (all(map(math.isfinite, losses)) and self._is_usable(net.module_))
         if self.diverged_:
-            raise StopTraining
+            self.is_over_ = True
+            return
         self._judge(net, record)
 
     def _is_usable(self, module: Any) -> bool:
@@ -166,8 +174,7 @@ class Evaluation(Callback):
         if self.lower_on_plateau:
             net.module_.load_state_dict(self.best_state_)
             set_learning_rate(net, record["learning_rate"] * PLATEAU_FACTOR)
-        if self.patience is not None and self.without_gain_ >= self.patience:
-            raise StopTraining
+        self.is_over_ = self.patience is not None and self.without_gain_ >= self.patience
 
     def _copy(self, state: dict[str, torch.Tensor]) -> None:
         if self.best_state_ is None:

@@ -9,6 +9,7 @@ from skorch.callbacks import Callback
 
 from sklearn_din.training._callbacks import Evaluation
 
+LOCK = RLock()
 BAR = "{desc} |{bar}| {elapsed}, at most {remaining} left{postfix}"
 
 
@@ -161,6 +162,6 @@ def _make_bar(module: str, **parameters: Any) -> Any:
         """
 
         monitor_interval = 0
-        _lock = getattr(tqdm, "_lock", None) or RLock()
+        _lock = getattr(tqdm, "_lock", None) or LOCK
 
     return Bar(**parameters)

@@ -84,8 +84,8 @@ def threads(n_threads: int | None) -> Iterator[None]:
     with _OPEN.lock:
         if _OPEN.count == 0:
             _OPEN.before = torch.get_num_threads()
+        torch.set_num_threads(n_threads)  # first: it may raise
         _OPEN.count += 1
-        torch.set_num_threads(n_threads)
     try:
         yield
     finally:

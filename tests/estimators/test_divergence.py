@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -292,8 +293,9 @@ def test_a_weight_that_becomes_infinite_ends_the_training_with_the_epoch_before(
                     net.module_.mlp.output.weight.fill_(torch.inf)
 
     epochs = Epochs()
-    with pytest.warns(ConvergenceWarning, match="learning_rate was 0.006: lower it"):
+    with pytest.warns(ConvergenceWarning, match="learning_rate was 0.006: lower it") as warned:
         model = make_classifier(max_epochs=5, early_stopping=False, callbacks=[Explode(), epochs]).fit(table, clicks[1])
     assert_is_finite(model, table)
+    assert [Path(each.filename).name for each in warned] == [Path(__file__).name]
     assert (model.best_epoch_, model.n_epochs_) == (2, 3)
     assert model.module_.mlp.output.weight.equal(epochs.weights[1]["mlp.output.weight"])

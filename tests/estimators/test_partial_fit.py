@@ -1,7 +1,10 @@
 """partial_fit: one pass over rows, from where the last one ended."""
 
 import copy
+import gc
 import pickle
+import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from skorch.callbacks import Callback
 
 from sklearn_din import BehaviorEncoder, DINClassifier
 from sklearn_din.datasets import make_clicks
+from sklearn_din.estimators._base import _is_on
 from sklearn_din.persistence import load_model, save_model
 
 # One step per call, and nothing random in it.
@@ -351,6 +355,13 @@ def test_a_regressor_cannot_learn_the_scale_of_one_value(make_regressor, table):
     assert not hasattr(model, "n_features_in_")
 
 
+def test_a_regressor_takes_single_rows_far_from_the_mean(make_regressor, table, clicks):
+    model = make_regressor().partial_fit(table[:150], clicks[1][:150].astype(float))
+    model.partial_fit(table[150:151], [12.0])
+
+    assert np.isfinite(model.predict(table)).all()
+
+
 @pytest.mark.parametrize("change", [lambda y: y + 1000, lambda y: 1000 * y])
 def test_a_regressor_refuses_a_target_of_another_scale(make_regressor, table, clicks, change):
     y = clicks[1].astype(float)
@@ -439,6 +450,72 @@ def test_the_number_of_threads_is_that_of_the_parameter(make_classifier, table, 
     make_classifier(n_threads=2, callbacks=[threads]).partial_fit(table, clicks[1], classes=[0, 1])
 
     assert (threads.n, torch.get_num_threads()) == (2, 1)
+
+
+@pytest.mark.parametrize("n_threads", [0, -1, "two"])
+def test_a_wrong_number_of_threads_is_refused_and_changes_nothing(make_classifier, table, clicks, n_threads):
+    model = make_classifier().partial_fit(table, clicks[1], classes=[0, 1]).set_params(n_threads=n_threads)
+
+    with pytest.raises(ValueError, match="'n_threads'"):
+        model.partial_fit(table, clicks[1])
+    with pytest.raises((RuntimeError, TypeError)):
+        model.predict(table)
+    torch.set_num_threads(2)
+    make_classifier(n_threads=1).fit(table, clicks[1])
+    after = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert after == 2
+
+
+def test_the_checks_of_parameters_can_be_skipped(make_classifier, table, clicks):
+    model = make_classifier().partial_fit(table, clicks[1], classes=[0, 1])
+    model.set_params(n_iter_no_change=0)  # wrong, and without effect here
+
+    with pytest.raises(ValueError, match="'n_iter_no_change'"):
+        model.partial_fit(table, clicks[1])
+    with config_context(skip_parameter_validation=True):
+        assert model.partial_fit(table, clicks[1]).n_epochs_ == 2
+
+
+def test_a_changed_learning_rate_is_that_of_the_next_call(make_classifier, halves):
+    (first, y_first), (second, y_second) = halves
+    steps = []
+    for factor in (1, 3):
+        model = make_classifier(**PLAIN_STEP | {"optimizer": "adam"}).partial_fit(first, y_first, classes=[0, 1])
+        before = model.module_.mlp.output.bias.item()
+        model.set_params(learning_rate=0.1 * factor).partial_fit(second, y_second)
+        steps.append(model.module_.mlp.output.bias.item() - before)
+
+    assert steps[1] == pytest.approx(3 * steps[0], rel=1e-4)
+
+
+def test_rows_without_weight_are_absent_beside_weights_of_classes(make_classifier, table, clicks):
+    weight = np.arange(300) % 2 * 1.0
+    parameters = PLAIN_STEP | {"class_weight": {1: 3.0}}
+    weighted = make_classifier(**parameters).partial_fit(table, clicks[1], classes=[0, 1], sample_weight=weight)
+    absent = make_classifier(**parameters).partial_fit(table[weight > 0], clicks[1][weight > 0], classes=[0, 1])
+
+    assert_allclose(weighted.predict_proba(table), absent.predict_proba(table), atol=1e-6)
+
+
+def test_the_rows_are_let_go(make_classifier, clicks):
+    own = BehaviorEncoder({"hist_item": "item", "hist_category": "category"}).fit_transform(clicks[0])
+    held = weakref.ref(own)
+    model = make_classifier().partial_fit(own, clicks[1], classes=[0, 1])
+    del own
+    gc.collect()
+
+    assert held() is None
+    assert len(model.history_) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "device", "expected"),
+    [("cpu", "cpu", True), ("cuda:1", "cuda", True), ("cuda:1", "cuda:1", True), ("cuda:1", "cuda:0", False)],
+)
+def test_a_generator_goes_on_where_it_is(place, device, expected):
+    assert _is_on(SimpleNamespace(device=torch.device(place)), torch.device(device)) is expected
+    assert not _is_on(None, torch.device(device))
 
 
 def test_parameters_that_exclude_each_other_are_refused(make_classifier, table, clicks):

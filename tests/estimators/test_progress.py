@@ -119,8 +119,36 @@ def test_whoever_stops_the_training_the_others_see_the_end_of_the_epoch(make_cla
 
     counts = Counts()
     make_classifier(callbacks=[Stops(), counts], max_epochs=5).fit(table, clicks[1])
-
     assert (counts.epochs, counts.ends) == (1, 1)
+
+    parameters = {"max_epochs": 50, "n_iter_no_change": 1, "learning_rate": 0.1}
+    model = make_classifier(callbacks=[counts], **parameters).fit(table, clicks[1])
+    assert model.n_epochs_ < 50
+    assert counts.epochs == model.n_epochs_
+    assert "train_loss" in model.net_.history[-1]
+
+
+def test_a_training_that_is_stopped_before_its_first_evaluation_has_nothing_to_keep(make_classifier, table, clicks):
+    class Stops(EarlyStopping):
+        def on_batch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    with pytest.raises(ValueError, match="A callback stopped the training before its first evaluation"):
+        make_classifier(callbacks=[Stops()]).fit(table, clicks[1])
+
+
+def test_what_a_callback_writes_to_the_estimator_stays_where_the_fit_fails(make_classifier, table, clicks):
+    class Writes(Callback):
+        def on_train_begin(self, net, **kwargs):
+            model.note = "seen"
+            model.set_params(verbose=0, learning_rate=0.5)
+            raise RuntimeError("of the user")
+
+    model = make_classifier(callbacks=[Writes()])
+    with pytest.raises(RuntimeError, match="of the user"):
+        model.fit(table, clicks[1])
+    assert (model.note, model.learning_rate) == ("seen", 0.5)
+    assert not hasattr(model, "layout_")
 
 
 def test_the_net_can_be_trained_further_by_hand(make_classifier, table, clicks):

@@ -24,10 +24,12 @@ class Net:
         return float(self.module_.weight.detach())
 
     def step(self, callback, loss=1.0):
-        """One step: the weight grows by 1."""
+        """One step, and the end of the epoch where it is the last one: the weight grows by 1."""
         with torch.no_grad():
             self.module_.weight += 1
         callback.on_batch_end(self, batch=range(10), training=True, loss=torch.tensor(loss))
+        if callback.steps_ % callback.steps_per_epoch == 0:
+            callback.on_epoch_end(self)
 
 
 @pytest.fixture
@@ -68,6 +70,20 @@ def test_training_stops_after_that_many_evaluations_without_gain(net):
 
     with pytest.raises(StopTraining):
         net.step(evaluation)
+
+
+def test_training_stops_at_once_within_an_epoch_and_at_its_end_with_the_others(net):
+    evaluation = evaluation_of(net, [0.5, 0.4, 0.5, 0.6], steps_per_epoch=2, per_epoch=2, patience=1)
+    net.step(evaluation)
+    evaluation.on_batch_end(net, batch=range(10), loss=torch.tensor(1.0))  # the last of its epoch: not yet
+    with pytest.raises(StopTraining):
+        evaluation.on_epoch_end(net)
+
+    evaluation = evaluation_of(net, [0.5, 0.6, 0.5], steps_per_epoch=2, per_epoch=2, patience=1)
+    net.step(evaluation)
+    net.step(evaluation)
+    with pytest.raises(StopTraining):
+        evaluation.on_batch_end(net, batch=range(10), loss=torch.tensor(1.0))
 
 
 def test_without_held_out_rows_the_last_weights_are_kept(net):

@@ -176,6 +176,16 @@ def test_a_bar_does_not_settle_how_the_process_starts_others():
     assert done.stdout.split() == ["None"]
 
 
+def test_all_bars_share_a_lock():
+    from tqdm.std import tqdm
+
+    bars = [_progress._make_bar("tqdm.std", total=1, file=io.StringIO()) for _ in range(2)]
+    assert type(bars[0]).get_lock() is type(bars[1]).get_lock()
+    assert bars[0].get_lock() is getattr(tqdm, "_lock", _progress.LOCK)
+    for bar in bars:
+        bar.close()
+
+
 def test_a_bar_starts_no_thread_of_tqdm(monkeypatch):
     set_terminal(monkeypatch)
     from tqdm import tqdm

@@ -42,6 +42,19 @@ def test_the_page_is_one_that_the_documentation_has():
     assert ":toctree: generated/" in (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
 
 
+def test_the_address_is_that_of_the_documentation(monkeypatch):
+    class Two:
+        def get_all(self, name):
+            return ["Source, https://source.invalid/", "Documentation, https://pages.invalid/stable"]
+
+    monkeypatch.setattr(_doc_links, "metadata", lambda name: Two())
+    _doc_links.documentation_address.cache_clear()
+    try:
+        assert _doc_links.documentation_address() == "https://pages.invalid/stable/"
+    finally:
+        _doc_links.documentation_address.cache_clear()
+
+
 def test_without_an_address_there_is_no_link(monkeypatch):
     class Nothing:
         def get_all(self, name):
