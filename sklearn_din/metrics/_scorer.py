@@ -6,6 +6,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.metadata_routing import MetadataRequest
 
@@ -68,7 +69,7 @@ class GaucScorer:
     group: str
     weight_request: bool | str | None = None
 
-    def set_score_request(self, *, sample_weight: bool | str | None) -> "GaucScorer":
+    def set_score_request(self, *, sample_weight: Any) -> "GaucScorer":
         """Say whether metadata routing is to give it the weights of the rows.
 
         Parameters
@@ -80,7 +81,23 @@ class GaucScorer:
         -------
         GaucScorer
             Itself.
+
+        Raises
+        ------
+        RuntimeError
+            If metadata routing is not enabled.
+        TypeError
+            If the request is of another type.
         """
+        if not get_config()["enable_metadata_routing"]:
+            msg = (
+                "set_score_request is for metadata routing, which is not enabled. "
+                "Enable it: sklearn.set_config(enable_metadata_routing=True)."
+            )
+            raise RuntimeError(msg)
+        if not (sample_weight is None or isinstance(sample_weight, bool | str)):
+            msg = f"sample_weight must be True, False, None or a name: got {sample_weight!r}. Give True to get weights."
+            raise TypeError(msg)
         self.weight_request = sample_weight
         return self
 
@@ -99,6 +116,9 @@ class GaucScorer:
     def __call__(self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         groups = _column(X, self.group)
         return gauc_score(y, _response(estimator, X), groups=groups, sample_weight=sample_weight)
+
+    def __hash__(self) -> int:
+        return hash(self.group)  # the request may change
 
     def __repr__(self) -> str:
         asked = "" if self.weight_request is None else f".set_score_request(sample_weight={self.weight_request!r})"

@@ -182,7 +182,23 @@ def test_weights_that_nobody_decided_on_raise_as_for_scorers_of_scikit_learn(dat
 
 
 def test_the_representation_says_what_it_asks_for():
-    scorer = make_gauc_scorer("user").set_score_request(sample_weight="weight")
+    with config_context(enable_metadata_routing=True):
+        scorer = make_gauc_scorer("user").set_score_request(sample_weight="weight")
+        assert repr(scorer) == "make_gauc_scorer('user').set_score_request(sample_weight='weight')"
+        assert repr(scorer.set_score_request(sample_weight=False)).endswith("(sample_weight=False)")
 
-    assert repr(scorer) == "make_gauc_scorer('user').set_score_request(sample_weight='weight')"
-    assert eval(repr(scorer)) == scorer != make_gauc_scorer("user")
+
+def test_it_can_be_a_key_whatever_it_asks_for():
+    scorer = make_gauc_scorer("user")
+    kept = {scorer: "gauc"}
+    with config_context(enable_metadata_routing=True):
+        scorer.set_score_request(sample_weight=True)
+
+    assert kept[scorer] == "gauc"
+
+
+def test_requests_are_refused_as_those_of_scikit_learn():
+    with pytest.raises(RuntimeError, match="set_score_request is for metadata routing, which is not enabled"):
+        make_gauc_scorer("user").set_score_request(sample_weight=True)
+    with config_context(enable_metadata_routing=True), pytest.raises(TypeError, match="or a name: got 3"):
+        make_gauc_scorer("user").set_score_request(sample_weight=3)

@@ -289,3 +289,12 @@ def test_a_column_cannot_be_written_to_by_accident():
         with pytest.raises(ValueError, match="read-only"):
             table[name][0] = 2
     np.testing.assert_array_equal(table["item"], [9, 10])
+
+
+def test_numpy_measures_a_table_without_looking_at_its_ids():
+    table = EncodedTable.from_padded(
+        {"item": [1, 2], "hist": [[1, 2, 3], [2, 0, 0]]}, behavior_features={"hist": "item"}
+    )
+
+    assert (np.shape(table), np.ndim(table), np.size(table)) == ((2, 4), 2, 8)
+    assert np.size(table, 1) == np.size(a=table, axis=1) == 4
