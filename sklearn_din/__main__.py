@@ -266,7 +266,7 @@ def print_uncertainty(test: Part) -> None:
     """Print how much an AUC of so few positives can be trusted."""
     error = standard_error(0.65, test.y)
     print(f"\nWith {test.y.sum()} redeemed coupons the standard error of an AUC of 0.65 is {error:.3f}:")
-    print("two models whose AUC differs by less than about twice that can't be told apart here.")
+    print("a difference of that size may well be chance.")
 
 
 def standard_error(auc: float, y: np.ndarray) -> float:

@@ -1,5 +1,6 @@
 """How far training is: a bar in a terminal or a notebook, a line per evaluation elsewhere."""
 
+import os
 import sys
 from importlib.util import find_spec
 from threading import RLock
@@ -10,6 +11,7 @@ from skorch.callbacks import Callback
 from sklearn_din.training._callbacks import Evaluation
 
 LOCK = RLock()
+DEFAULT_SIZE = {"ncols": 100, "nrows": 24}  # of a terminal that does not know its own: in 0 columns tqdm draws nothing
 BAR = "{desc} |{bar}| {elapsed}, at most {remaining} left{postfix}"
 
 
@@ -100,7 +102,8 @@ class ProgressBar(Callback):
         """Show an empty bar."""
         total = self.evaluation.steps_per_epoch * self.max_epochs
         self.shown_ = 0
-        self.bar_ = _make_bar(self.module, total=total, desc=self._epoch(1), bar_format=BAR, dynamic_ncols=True)
+        size: dict[str, Any] = {"dynamic_ncols": True} if _has_size(sys.stderr) else DEFAULT_SIZE
+        self.bar_ = _make_bar(self.module, total=total, desc=self._epoch(1), bar_format=BAR, **size)
 
     def on_batch_end(self, net: Any, **kwargs: Any) -> None:
         """Move on by a step."""
@@ -146,6 +149,13 @@ def _is_terminal(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, ValueError):  # there is none, one that can't tell, or it is closed
         return False
+
+
+def _has_size(stream: Any) -> bool:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except (AttributeError, OSError, ValueError):  # no terminal after all
+        return True
 
 
 def _make_bar(module: str, **parameters: Any) -> Any:

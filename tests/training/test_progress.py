@@ -1,6 +1,7 @@
 """What verbose shows: a bar where someone looks at it, lines where it is kept."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -93,6 +94,15 @@ def test_the_bar_shows_epoch_losses_score_and_the_time_that_is_left(monkeypatch)
     assert "at most" in shown
     assert shown.rstrip().endswith("left, loss 1.0000  validation loss 0.5000  score 0.7500")
     bar.close()
+
+
+def test_a_terminal_that_does_not_know_its_width_shows_the_bar(monkeypatch):
+    terminal = set_terminal(monkeypatch)
+    monkeypatch.setattr(terminal, "fileno", lambda: 2, raising=False)
+    monkeypatch.setattr(_progress.os, "get_terminal_size", lambda file: os.terminal_size((0, 0)))
+    run(ProgressBar(Evaluated([record(1.0, 0.5)]), 2, "tqdm.std"))
+
+    assert len(last_state(terminal)) == 100
 
 
 def test_the_bar_ends_with_the_figures_of_the_best_epoch_and_a_new_line(monkeypatch):
