@@ -34,6 +34,8 @@ class Counts(Callback):
 
 
 def test_verbose_draws_a_bar_in_a_terminal(make_classifier, table, clicks, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "40")
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     make_classifier(verbose=1).fit(table, clicks[1])

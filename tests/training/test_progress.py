@@ -52,6 +52,8 @@ def run(progress):
 def set_terminal(monkeypatch):
     """Make standard error a terminal; not in a fixture, as pytest sets its own between fixture and test."""
     monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "40")
     return sys.stderr
 
 
