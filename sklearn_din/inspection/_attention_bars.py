@@ -1,6 +1,7 @@
 """How attention is drawn: the figure, and the bars of each panel."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from textwrap import wrap
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_din.inspection._labels import shorten
-from sklearn_din.inspection._pyplot import import_pyplot
+from sklearn_din.inspection._pyplot import check_axes, import_pyplot
 
 X_LABEL, Y_LABEL = "attention weight", "behaviors, newest first"
 
@@ -67,15 +68,15 @@ def new_axes(behaviors: Sequence[Sequence[str]], titles: Sequence[str]) -> tuple
     return axes, width
 
 
-def given_axes(ax: Any, n_panels: int) -> NDArray[np.object_]:
+def given_axes(ax: Any, behaviors: Sequence[Sequence[str]]) -> NDArray[np.object_]:
     """Return the user's axes with labels.
 
     Parameters
     ----------
     ax : matplotlib Axes, or array-like of them
         One for each panel.
-    n_panels : int
-        How many there must be.
+    behaviors : list of list of str
+        Labels for each panel.
 
     Returns
     -------
@@ -85,13 +86,26 @@ def given_axes(ax: Any, n_panels: int) -> NDArray[np.object_]:
     Raises
     ------
     ValueError
-        If there are more or fewer.
+        If there are more or fewer, or those with different labels share their y axis, which has room for one of them.
+    TypeError
+        If they are no axes.
     """
     axes = np.asarray(ax, dtype=object).ravel()
+    for each in axes:
+        check_axes(each, "matplotlib Axes, or an array of them")
+    n_panels = len(behaviors)
     if len(axes) != n_panels:
         needed = "1 Axes for 1 candidate" if n_panels == 1 else f"{n_panels} Axes for {n_panels} candidates"
         msg = f"ax must hold {needed}: got {len(axes)}. Give an array of as many, or None for a new figure."
         raise ValueError(msg)
+    for first, second in combinations(range(n_panels), 2):
+        are_joined = axes[first].get_shared_y_axes().joined(axes[first], axes[second])
+        if are_joined and not _are_same([behaviors[first], behaviors[second]]):
+            msg = (
+                f"Axes in ax that share their y axis, and so their labels, must show the same behaviors: candidates "
+                f"{first} and {second} have different ones. Make the axes without sharey, or leave ax out."
+            )
+            raise ValueError(msg)
     for each in axes:
         each.set(xlabel=X_LABEL, ylabel=Y_LABEL)
     return axes
@@ -132,9 +146,9 @@ def draw_bars(
         text = "\n".join([*_lines(title, inches), *score])
         ax.set_title(text, fontsize=TITLE_SIZE, loc="left", parse_math=False)
         ax.set_xlim(limits)
-        place = ax.get_subplotspec()
-        if is_same and place is not None and not place.is_first_col():
-            ax.tick_params(labelleft=False)
+        is_repeated = is_same and _has_left_neighbour(ax, axes)
+        ax.tick_params(labelleft=not is_repeated)
+        if is_repeated:
             ax.set_ylabel("")
 
 
@@ -156,6 +170,18 @@ def score_text(score: float) -> str:
 
 def _are_same(behaviors: Sequence[Sequence[str]]) -> bool:
     return all(list(labels) == list(behaviors[0]) for labels in behaviors)
+
+
+def _has_left_neighbour(ax: Any, axes: NDArray[np.object_]) -> bool:
+    """Whether one of the axes stands in the same row of the same grid, further to the left."""
+    place = ax.get_subplotspec()
+    others = [] if place is None else [spec for each in axes if (spec := each.get_subplotspec()) is not None]
+    return any(
+        other.get_gridspec() is place.get_gridspec()
+        and other.rowspan == place.rowspan
+        and other.colspan.start < place.colspan.start
+        for other in others
+    )
 
 
 def _limits(weights: Sequence[Any]) -> tuple[float, float]:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from sklearn_din.inspection._attention_bars import draw_bars, given_axes, new_axes, score_text
 from sklearn_din.inspection._attention_html import to_html
-from sklearn_din.inspection._labels import behavior_labels, candidate_labels
+from sklearn_din.inspection._labels import behavior_labels, candidate_labels, check_names_match
 from sklearn_din.inspection._models import EncodedRows, encode_rows
-from sklearn_din.inspection._pyplot import import_pyplot
+from sklearn_din.inspection._pyplot import closed_on_error, import_pyplot
 from sklearn_din.layout import BehaviorSequence
 
 MOST_ROWS = 12  # panels of a picture that can still be read
@@ -115,10 +115,11 @@ class AttentionDisplay:
         ------
         ValueError
             If ``X`` has no row or more than 12, the model has no such sequence, or several and ``sequence`` is None,
-            ``names`` names another column, the axes are not one for each row, or ``X`` is not what the model was fitted
+            ``names`` names another column or has none of the values shown, the axes are not one for each row or share
+            their y axis though the histories differ, a weight is not finite, or ``X`` is not what the model was fitted
             on.
         TypeError
-            If ``names`` is no mapping, or ``model`` or ``X`` is of the wrong kind.
+            If ``names`` is no mapping, ``ax`` holds no axes, or ``model`` or ``X`` is of the wrong kind.
         ImportError
             If matplotlib is not installed.
         NotFittedError
@@ -133,11 +134,15 @@ class AttentionDisplay:
         import_pyplot(f"{cls.__name__}.from_estimator")
         rows = encode_rows(model, X)
         n_rows = len(rows.table)
-        if not 1 <= n_rows <= MOST_ROWS:
+        if not n_rows:
+            msg = f"X has no rows, so that there is nothing to draw. Give 1 to {MOST_ROWS} rows."
+            raise ValueError(msg)
+        if n_rows > MOST_ROWS:
             msg = f"There is a panel for each row, at most {MOST_ROWS}: X has {n_rows} rows. Pick some, such as X[:3]."
             raise ValueError(msg)
         shown = _sequence_of(rows, sequence)
         texts = _texts_by_field(names, shown)
+        check_names_match(rows, shown, texts)
         offsets = rows.table.ragged(shown.name).offsets
         display = cls(
             np.split(rows.attention()[shown.name], offsets[1:-1]),
@@ -166,18 +171,21 @@ class AttentionDisplay:
         Raises
         ------
         ValueError
-            If the axes are not one for each candidate, or weights, behaviors, candidates and scores differ in number.
+            If the axes are not one for each candidate or share their y axis though the behaviors differ, weights,
+            behaviors, candidates and scores differ in number, or a weight is not finite.
+        TypeError
+            If ``ax`` holds no axes.
         ImportError
             If matplotlib is not installed.
         """
         import_pyplot(f"{type(self).__name__}.plot")
         self._check()
-        titles = self._titles()
-        n_panels = len(self.weights)
-        axes, width = new_axes(self.behaviors, titles) if ax is None else (given_axes(ax, n_panels), None)
+        titles, behaviors = self._titles(), self._labels()
+        axes, width = new_axes(behaviors, titles) if ax is None else (given_axes(ax, behaviors), None)
         if self.scores is not None:
             titles = [f"{title}\n{score_text(score)}" for title, score in zip(titles, self.scores, strict=True)]
-        draw_bars(axes, self.weights, self.behaviors, titles, width=width, bar_kw=bar_kw or {})
+        with closed_on_error(axes[0].figure if ax is None else None):
+            draw_bars(axes, self.weights, behaviors, titles, width=width, bar_kw=bar_kw or {})
         self.axes_ = axes
         self.ax_ = axes[0]
         self.figure_ = self.ax_.figure
@@ -186,12 +194,15 @@ class AttentionDisplay:
     def _repr_html_(self) -> str:
         self._check()
         is_open = not hasattr(self, "figure_")
-        return to_html(self.weights, self.behaviors, self._titles(), self.scores, is_open=is_open)
+        return to_html(self.weights, self._labels(), self._titles(), self.scores, is_open=is_open)
 
     def _titles(self) -> list[str]:
         if self.candidates is None:
             return [f"row {row}" for row in range(len(self.weights))]
-        return [" ".join(candidate.split()) for candidate in self.candidates]
+        return [" ".join(str(candidate).split()) for candidate in self.candidates]
+
+    def _labels(self) -> list[list[str]]:
+        return [[str(label) for label in labels] for labels in self.behaviors]
 
     def _check(self) -> None:
         """Raise where the parts do not fit together."""
@@ -208,6 +219,13 @@ class AttentionDisplay:
                 msg = (
                     f"Each behavior must have a weight: candidate {row} has {len(behaviors)} behaviors and "
                     f"{len(weights)} weights. Give lists of the same length."
+                )
+                raise ValueError(msg)
+            values = np.asarray(weights, dtype=float)
+            for position in np.flatnonzero(~np.isfinite(values))[:1]:
+                msg = (
+                    f"weights must be finite: that of behavior {position} of candidate {row} is {values[position]}. "
+                    "Give numbers; a model that gives others has diverged: train it anew."
                 )
                 raise ValueError(msg)
 

@@ -1,6 +1,5 @@
 """What behaviors and candidates are called in pictures."""
 
-import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_din.inspection._models import EncodedRows
-from sklearn_din.layout import UNKNOWN_ID, BehaviorSequence
+from sklearn_din.layout import UNKNOWN_ID, BehaviorField, BehaviorSequence
 from sklearn_din.utils._columns import Column
 
 LONGEST = 48  # characters of a label beside a bar or on a chip
@@ -75,6 +74,38 @@ def candidate_labels(
     return [" / ".join(texts) for texts in zip(*parts, strict=True)] if parts else None
 
 
+def check_names_match(rows: EncodedRows, sequence: BehaviorSequence, names: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Check that the keys of each mapping are of the kind of the values that are shown.
+
+    Parameters
+    ----------
+    rows : EncodedRows
+        The rows.
+    sequence : BehaviorSequence
+        Which history.
+    names : dict of str to mapping
+        As for ``behavior_labels``.
+
+    Raises
+    ------
+    ValueError
+        If none of the keys is a value, and texts meet values that are none, as the string "3" the number 3. Keys of
+        the right kind may have none of the values: new items have no names yet.
+    """
+    for field in sequence.fields:
+        keys = names.get(field.name, {})
+        values = [value for value in _all_values(rows, field) if not _is_missing(value)] if len(keys) else []
+        if not values or any(value in keys for value in values):
+            continue
+        key = next(iter(keys))
+        if isinstance(key, str) != isinstance(values[0], str):
+            msg = (
+                f"names has no value of {field.name!r} that is shown: its keys are of type {type(key).__name__} "
+                f"({key!r}), the values of type {type(values[0]).__name__} ({values[0]!r}). Give values as keys."
+            )
+            raise ValueError(msg)
+
+
 def shorten(text: str, longest: int = LONGEST) -> str:
     """Return the text on one line, with an ellipsis in its middle where it is too long.
 
@@ -112,6 +143,18 @@ def _texts(column: Column | None, stored: NDArray[Any], names: Mapping[Any, Any]
     ]
 
 
+def _all_values(rows: EncodedRows, field: BehaviorField) -> list[Any]:
+    """Return the values of a field and of its candidate column; of rows that came encoded the known ids."""
+    candidate = [] if field.candidate is None else [field.candidate]
+    if rows.raw is not None:
+        histories = rows.raw[field.name].as_list().newest(rows.table.layout.max_length)
+        return [
+            value for each in (histories, *(rows.raw[name] for name in candidate)) for value in _python_values(each)
+        ]
+    stored = [rows.table.ragged(field.name).values, *(rows.table[name] for name in candidate)]
+    return [value for each in stored for value in each.tolist() if field.is_numeric or value != UNKNOWN_ID]
+
+
 def _python_values(column: Column) -> Iterable[Any]:
     values = np.full(column.n_values, None, dtype=object)
     for piece in column.pieces:
@@ -127,13 +170,14 @@ def _named(value: Any, names: Mapping[Any, Any]) -> str:
 
 
 def _is_missing(value: Any) -> bool:
-    # NaN, pandas.NaT and pandas.NA differ from themselves, or cannot tell.
-    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ == "NAType"
+    # NaN and pandas.NaT differ from themselves; pandas.NA cannot tell whether it does.
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, float):
+    if isinstance(value, float | np.floating):
+        value = float(value)
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else f"{value:g}"
     return str(value)

@@ -1,10 +1,15 @@
 """Fitted models taken apart, and rows as they reach the network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -109,6 +114,41 @@ def split_model(model: Any) -> tuple[BehaviorEncoder | None, Any]:
     return (model[0] if isinstance(model, Pipeline) else None), estimator
 
 
+def find_encoder(model: Any, names: Sequence[str]) -> BehaviorEncoder | None:
+    """Return the encoder whose columns are those that a model takes.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted pipeline, or what holds one: a search, a choice of threshold, a calibration, a frozen estimator, a
+        transformed target, a pipeline again.
+    names : sequence of str
+        The columns of its rows.
+
+    Returns
+    -------
+    BehaviorEncoder or None
+        Fitted. None where there is none, or a step before it makes other columns of them.
+
+    Raises
+    ------
+    NotFittedError
+        If the encoder is not fitted.
+    """
+    if isinstance(model, BehaviorEncoder):
+        check_is_fitted(model)
+        return model
+    if not isinstance(model, Pipeline):
+        held = _held_by(model)
+        return None if held is None else find_encoder(held, names)
+    for position, (_, step) in enumerate(model.steps):
+        encoder = find_encoder(step, names)
+        if encoder is not None:
+            keeps_names = not position or set(getattr(encoder, "feature_names_in_", ())) == set(names)
+            return encoder if keeps_names else None
+    return None
+
+
 def final_estimator(model: Any) -> Any:
     """Return the estimator of this library that a fitted model is or ends with.
 
@@ -140,3 +180,17 @@ def final_estimator(model: Any) -> Any:
         raise TypeError(msg)
     check_is_fitted(estimator)
     return estimator
+
+
+def _held_by(model: Any) -> Any:
+    """Return the fitted model that another one passes its rows to as they are; None where that is not known."""
+    # Not any estimator_: that of a bagging is a template which was never fitted.
+    if isinstance(model, TunedThresholdClassifierCV | FixedThresholdClassifier):
+        return model.estimator_
+    if isinstance(model, CalibratedClassifierCV):
+        return model.calibrated_classifiers_[0].estimator
+    if isinstance(model, FrozenEstimator):
+        return model.estimator
+    if isinstance(model, TransformedTargetRegressor):
+        return model.regressor_
+    return getattr(model, "best_estimator_", None)  # of a search, Optuna's too

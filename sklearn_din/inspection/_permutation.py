@@ -1,24 +1,30 @@
 """Permutation importance for columns that only make sense together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_din.layout import FeatureLayout
-from sklearn_din.preprocessing import BehaviorEncoder, EncodedTable
+from sklearn_din.inspection._groups import (
+    check_sequences_are_whole,
+    checked_groups,
+    column_names,
+    default_groups,
+    layout_of,
+    single_groups,
+)
+from sklearn_din.preprocessing import EncodedTable
 from sklearn_din.preprocessing._frame_edits import take_rows
-from sklearn_din.utils._checks import check_columns_exist
-from sklearn_din.utils._frames import is_frame, read_frame
+from sklearn_din.utils._frames import read_frame
 
-CANDIDATE = "candidate"
 _CONSTRAINTS: Mapping[str, list[Any]] = {
     "groups": [Mapping, None],
     "scoring": [str, callable, None],
@@ -32,7 +38,7 @@ def grouped_permutation_importance(
     X: Any,
     y: Any,
     *,
-    groups: Mapping[str, Sequence[str]] | None = None,
+    groups: Mapping[str, Collection[str]] | None = None,
     scoring: Any = None,
     n_repeats: int = 5,
     random_state: Any = None,
@@ -50,9 +56,10 @@ def grouped_permutation_importance(
     groups : dict of str to list of str, default=None
         Columns by the name of their group; those in no group stay as they are. None: the list columns of each sequence
         together, under the name of the first, all columns of the candidate together, as "candidate", and each other
-        column alone. What belongs together is read from the ``BehaviorEncoder`` at the start of a pipeline (or of the
-        ``best_estimator_`` of a search), or from the layout of an ``EncodedTable``; without either each column stands
-        alone.
+        column that the encoder reads alone. What belongs together is read from the layout of an ``EncodedTable``, or
+        from the ``BehaviorEncoder`` of a pipeline, also where the pipeline is in a search, a
+        ``TunedThresholdClassifierCV``, a ``CalibratedClassifierCV``, a ``FrozenEstimator`` and the like, provided that
+        the steps before the encoder keep the columns. Without either each column stands alone.
     scoring : str, callable or None, default=None
         A scorer's name, or a scorer. None for the model's ``score``.
     n_repeats : int, default=5
@@ -78,9 +85,12 @@ def grouped_permutation_importance(
     ------
     ValueError
         If a group is empty, names a column that ``X`` lacks, or parts columns of a sequence that differ in length from
-        row to row; or a parameter is not valid.
+        row to row; if ``groups`` is None, ``X`` has several list columns and there is no encoder to read what belongs
+        together; or a parameter is not valid.
     TypeError
         If ``X`` has no named columns, or a group is no list.
+    NotFittedError
+        If the model is not fitted.
 
     See Also
     --------
@@ -113,10 +123,15 @@ def grouped_permutation_importance(
     """
     given = {"groups": groups, "scoring": scoring, "n_repeats": n_repeats, "random_state": random_state}
     validate_parameter_constraints(_CONSTRAINTS, given, caller_name="grouped_permutation_importance")
-    names = _column_names(X)
-    layout = _layout_of(model, X)
-    chosen = _default_groups(names, layout) if groups is None else _checked_groups(groups, names)
-    _check_sequences_are_whole(X, chosen, layout)
+    names = column_names(X)
+    if isinstance(model, BaseEstimator):
+        check_is_fitted(model)
+    layout, read = layout_of(model, X, names)
+    if groups is None:
+        chosen = default_groups(names, layout, read) if layout is not None else single_groups(X, names, model)
+    else:
+        chosen = checked_groups(groups, names)
+    check_sequences_are_whole(X, chosen, layout)
     scorer = check_scoring(model, scoring=scoring)
     rng = check_random_state(random_state)
     n_samples = len(X) if isinstance(X, EncodedTable) else read_frame(X).n_samples
@@ -132,73 +147,6 @@ def grouped_permutation_importance(
         importances=importances,
         groups=chosen,
     )
-
-
-def _column_names(X: Any) -> list[str]:
-    if isinstance(X, EncodedTable):
-        return list(X.keys())
-    if not is_frame(X):
-        msg = (
-            f"X must be a frame, a dict of columns or an EncodedTable: got {type(X).__name__}. "
-            "For an array use sklearn.inspection.permutation_importance."
-        )
-        raise TypeError(msg)
-    frame = read_frame(X)
-    if not frame.is_named:
-        msg = "Groups need columns with names that are strings; those of X are not. Rename the columns before fitting."
-        raise TypeError(msg)
-    return frame.names
-
-
-def _layout_of(model: Any, X: Any) -> FeatureLayout | None:
-    if isinstance(X, EncodedTable):
-        return X.layout
-    model = getattr(model, "best_estimator_", model)
-    first = model[0] if isinstance(model, Pipeline) else None
-    return first.layout_ if isinstance(first, BehaviorEncoder) else None
-
-
-def _default_groups(names: Sequence[str], layout: FeatureLayout | None) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    if layout is not None:
-        groups = {sequence.name: [field.name for field in sequence.fields] for sequence in layout.sequences}
-        if layout.candidates:
-            groups[layout.candidates[0] if CANDIDATE in names else CANDIDATE] = list(layout.candidates)
-    grouped = {column for columns in groups.values() for column in columns}
-    return groups | {name: [name] for name in names if name not in grouped}
-
-
-def _checked_groups(groups: Mapping[str, Sequence[str]], names: Sequence[str]) -> dict[str, list[str]]:
-    if not groups:
-        msg = "groups is empty: there is nothing to permute. Name a group, or leave groups out."
-        raise ValueError(msg)
-    for name, columns in groups.items():
-        if isinstance(columns, str) or not isinstance(columns, Sequence | np.ndarray):
-            msg = f"A group is a list of columns: group {name!r} is {columns!r}. Give [{columns!r}], for example."
-            raise TypeError(msg)
-        if not len(columns):
-            msg = f"Group {name!r} is empty. Give it a column at least, or leave it out."
-            raise ValueError(msg)
-        check_columns_exist(columns, names, "groups")
-    return {name: list(columns) for name, columns in groups.items()}
-
-
-def _check_sequences_are_whole(X: Any, groups: Mapping[str, Sequence[str]], layout: FeatureLayout | None) -> None:
-    """Refuse groups that would give a row fields of different lengths."""
-    for sequence in () if layout is None else layout.sequences:
-        fields = [field.name for field in sequence.fields]
-        for name, columns in groups.items():
-            parted = [field for field in fields if field in columns]
-            if 0 < len(parted) < len(fields) and len(np.unique(_lengths(X, fields[0]))) > 1:
-                msg = (
-                    f"The list columns {', '.join(map(repr, fields))} belong together, and their lengths differ from "
-                    f"row to row: group {name!r} has only {', '.join(map(repr, parted))}. Give it all of them."
-                )
-                raise ValueError(msg)
-
-
-def _lengths(X: Any, name: str) -> NDArray[np.int64]:
-    return X.lengths(name) if isinstance(X, EncodedTable) else read_frame(X)[name].as_list().lengths
 
 
 def _permute(X: Any, columns: Sequence[str], order: NDArray[np.int64]) -> Any:

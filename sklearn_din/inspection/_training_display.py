@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_din.estimators import DINRegressor
 from sklearn_din.inspection._models import final_estimator
-from sklearn_din.inspection._pyplot import import_pyplot
+from sklearn_din.inspection._pyplot import check_axes, closed_on_error, import_pyplot
 
 MOST_MARKERS = 40  # points of a line that are marked one by one
 
@@ -22,7 +23,7 @@ class TrainingCurveDisplay:
     ----------
     history : list of dict
         The estimator's ``history_``: a dict for each evaluation, with ``epoch`` and ``train_loss``, and with
-        ``valid_loss`` and ``valid_score`` where rows were held out.
+        ``valid_loss`` and ``valid_score`` where rows were held out. What is None or not finite leaves a gap.
     best_epoch : float, default=None
         When the weights were best that the estimator kept; between two epochs where there are several evaluations in
         each. None to mark none.
@@ -45,6 +46,9 @@ class TrainingCurveDisplay:
     The training loss is the mean over the steps since the last evaluation, with all that makes training harder
     (dropout, behaviors and ids that are left out); the validation loss is that of the whole network afterwards. The
     former may therefore lie above the latter.
+
+    A fitted estimator does not remember what its score was: the name is that of its parameter ``scoring`` now, which
+    ``set_params`` may have changed since. A score that equals the negative loss has no axis, whatever it is called.
 
     Examples
     --------
@@ -89,12 +93,12 @@ class TrainingCurveDisplay:
         -------
         TrainingCurveDisplay
             Drawn. The evaluation whose weights the estimator kept is marked, if it chose one: by the score on held-out
-            rows, or by the training loss with ``learning_rate_schedule="plateau"``.
+            rows, or, where none were held out, by the lowest training loss if it went back to that epoch.
 
         Raises
         ------
         TypeError
-            If ``model`` is no model of this library.
+            If ``model`` is no model of this library, or ``ax`` is no axes.
         ImportError
             If matplotlib is not installed.
         NotFittedError
@@ -129,6 +133,8 @@ class TrainingCurveDisplay:
         ------
         ValueError
             If the history is empty.
+        TypeError
+            If ``ax`` is no axes.
         ImportError
             If matplotlib is not installed.
         """
@@ -136,25 +142,26 @@ class TrainingCurveDisplay:
         if not self.history:
             msg = "history is empty: there is nothing to draw. Give the history_ of a fitted estimator."
             raise ValueError(msg)
+        new = None
         if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        self.score_ax_ = ax.twinx() if self._has_score() else None
-        self._draw()
+            new, ax = plt.subplots(layout="constrained")
+        check_axes(ax, "matplotlib Axes, or None")
+        with closed_on_error(new):
+            self.ax_ = ax
+            self.figure_ = ax.figure
+            self.score_ax_ = ax.twinx() if self._has_score() else None
+            self._draw()
         return self
 
     def _has_score(self) -> bool:
-        scored = [record for record in self.history if "valid_score" in record]
-        return any(
-            record["valid_score"] != -record["valid_loss"] for record in scored if math.isfinite(record["valid_loss"])
-        )
+        scores = self._values("valid_score")
+        return bool((np.isfinite(scores) & ~np.isclose(scores, -self._values("valid_loss"))).any())
 
     def _draw(self) -> None:
         from matplotlib.ticker import MaxNLocator
 
         handles = [self._line(self.ax_, "train_loss", "training loss", "C0", "o-")]
-        if any("valid_loss" in record for record in self.history):
+        if any(record.get("valid_loss") is not None for record in self.history):
             handles.append(self._line(self.ax_, "valid_loss", "validation loss", "C1", "s-"))
         self.ax_.set(xlabel="epoch", ylabel=self.loss_name)
         self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -170,18 +177,22 @@ class TrainingCurveDisplay:
 
     def _line(self, ax: Any, key: str, label: str, color: str, style: str) -> Any:
         epochs = np.array([record["epoch"] for record in self.history])
-        values = np.array([record.get(key, np.nan) for record in self.history])
-        values[~np.isfinite(values)] = np.nan  # of a training that diverged
         style = style if len(epochs) <= MOST_MARKERS else style[1:]
-        (line,) = ax.plot(epochs, values, style, color=color, label=label, markersize=4)
+        (line,) = ax.plot(epochs, self._values(key), style, color=color, label=label, markersize=4)
         return line
+
+    def _values(self, key: str) -> NDArray[np.float64]:
+        """Return a column (n_evaluations,) of the history, NaN where it is missing or the training had diverged."""
+        values = np.array([np.nan if record.get(key) is None else record[key] for record in self.history], dtype=float)
+        return np.where(np.isfinite(values), values, np.nan)
 
 
 def _best_epoch(estimator: Any) -> float | None:
     """Return the epoch, with its fraction, of the evaluation whose weights were kept; None where none was chosen."""
     if estimator.best_score_ is not None:
         is_best = [record.get("valid_score") == estimator.best_score_ for record in estimator.history_]
-    elif estimator.learning_rate_schedule == "plateau":
+    elif estimator.best_epoch_ < math.ceil(estimator.history_[-1]["epoch"]):
+        # It went back, which the parameters of now need not tell: set_params may have changed them.
         losses = [record["train_loss"] for record in estimator.history_]
         is_best = [loss == min(filter(math.isfinite, losses)) for loss in losses]
     else:

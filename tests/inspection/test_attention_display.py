@@ -245,6 +245,93 @@ def test_names_may_be_given_by_column(model, of_behavior):
     assert any("/ to drink" in label for label in second.behaviors[0])
 
 
+def test_names_of_one_field_reach_only_its_own_candidate_column():
+    X = pd.DataFrame({"item": ["p", "q"], "kind": ["q", "p"], "hist_item": [["p"], ["q"]], "hist_kind": [["q"], ["p"]]})
+    model = make_model({"hist_item": "item", "hist_kind": "kind"}).fit(X, [0, 1])
+
+    first = AttentionDisplay.from_estimator(model, X, names={"p": "P", "q": "Q"})
+    assert (first.candidates, first.behaviors) == (["P / q", "Q / p"], [["P / q"], ["Q / p"]])
+    second = AttentionDisplay.from_estimator(model, X, names={"kind": {"p": "P", "q": "Q"}})
+    assert (second.candidates, second.behaviors) == (["p / Q", "q / P"], [["p / Q"], ["q / P"]])
+
+
+@pytest.mark.parametrize("missing", [pd.NaT, np.float32("nan"), np.float64("nan"), pd.NA, None])
+def test_a_name_that_is_missing_leaves_the_value(items, missing):
+    model, X = items
+    names = pd.Series({"a": missing, "b": "B"}, dtype=object)
+
+    assert AttentionDisplay.from_estimator(model, X[:1], names=names).behaviors == [["a", "B"]]
+    assert AttentionDisplay.from_estimator(model, X[:1], names={"a": missing, "b": "B"}).candidates == ["a"]
+
+
+def test_names_that_match_no_value_are_refused():
+    X = pd.DataFrame({"item": [3, 4], "hist_item": [[3], [4, 4]]})
+    model = make_pipeline(BehaviorEncoder({"hist_item": "item"}), DINClassifier(max_epochs=1, random_state=0)).fit(
+        X, [0, 1]
+    )
+
+    for names in ({"3": "three"}, {"item": {"3": "three"}}):
+        message = r"no value of 'hist_item' .*: its keys are of type str \('3'\), the values of type int \(3\)\. Give"
+        with pytest.raises(ValueError, match=message):
+            AttentionDisplay.from_estimator(model, X, names=names)
+    table = model[0].transform(X)
+    with pytest.raises(ValueError, match="its keys are of type str"):
+        AttentionDisplay.from_estimator(model[-1], table, names={"3": "three"})
+    others = AttentionDisplay.from_estimator(model, X, names={7: "a name of another item"})
+    assert others.behaviors == AttentionDisplay.from_estimator(model, X).behaviors
+    only_candidate = AttentionDisplay.from_estimator(
+        model, pd.DataFrame({"item": [3], "hist_item": [[4]]}), names={3: "x"}
+    )
+    assert only_candidate.candidates == ["x"]
+    empty = pd.DataFrame({"hist_item": [[]]}).astype(object)
+    without = make_model({"hist_item": None}).fit(pd.DataFrame({"hist_item": [["a"], ["b"]]}), [0, 1])
+    assert AttentionDisplay.from_estimator(without, empty, names={"a": "A"}).behaviors == [[]]
+    assert AttentionDisplay.from_estimator(model, X[:1], names={}).behaviors == [["3"]]
+
+
+def test_a_number_whose_encoded_value_is_1_is_not_unknown():
+    X = pd.DataFrame({"item": ["a", "b"], "hist_item": [["a"], ["b"]], "hist_price": [[1.0], [3.0]]})
+    model = make_model({"hist_item": "item", "hist_price": None}).fit(X, [0, 1])
+
+    table = model[0].transform(X)
+    assert 1.0 in table.ragged("hist_price").values.tolist()
+    assert AttentionDisplay.from_estimator(model, X).behaviors == [["a / 1"], ["b / 3"]]
+    assert not any(
+        "unknown" in label for row in AttentionDisplay.from_estimator(model[-1], table).behaviors for label in row
+    )
+
+
+def test_a_candidate_column_of_two_fields_is_shown_once():
+    X = pd.DataFrame({"item": ["a", "b"], "bought": [["a"], ["b"]], "seen": [["b"], ["a"]]})
+    model = make_model({"bought": "item", "seen": "item"}).fit(X, [0, 1])
+    display = AttentionDisplay.from_estimator(model, X, names={"seen": {"a": "A"}})
+
+    assert display.candidates == ["a", "b"]
+    assert display.behaviors == [["a / b"], ["b / A"]]
+
+
+def test_parts_that_are_no_strings_are_shown_as_text():
+    display = AttentionDisplay([[1.0], [0.5]], [[7], [8.5]], candidates=[3, None])
+    html = display._repr_html_()
+    display.plot()
+
+    assert [labels_of(ax) for ax in display.axes_] == [["7"], ["8.5"]]
+    assert [ax.get_title(loc="left") for ax in display.axes_] == ["3", "None"]
+    assert all(f">{label} <small>" in html for label in (7, 8.5))
+    assert display.behaviors == [[7], [8.5]]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(bad):
+    display = AttentionDisplay([[1.0], [0.5, bad]], [["a"], ["b", "c"]])
+
+    message = f"weights must be finite: that of behavior 1 of candidate 1 is {bad}. "
+    for draw in (display.plot, display._repr_html_):
+        with pytest.raises(ValueError, match=message):
+            draw()
+    assert plt.get_fignums() == []
+
+
 def test_dollars_and_line_breaks_in_names_are_no_markup():
     display = AttentionDisplay([[1.0]], [["$5 off\n$6 _x^"]], candidates=["a $\\frac$\nb"]).plot()
     display.figure_.draw_without_rendering()
@@ -299,6 +386,93 @@ def test_the_users_axes_are_drawn_on(items):
     assert AttentionDisplay.from_estimator(model, X[:1], ax=plt.figure().add_axes((0, 0, 1, 1))).axes_.shape == (1,)
 
 
+def test_labels_of_given_axes_are_hidden_only_where_another_one_of_them_shows_them(items):
+    model, X = items
+    for keywords in ({}, {"sharey": True}):
+        _, axes = plt.subplots(1, 3, **keywords)
+        AttentionDisplay.from_estimator(model, X[:2], ax=axes[1:])
+        assert [labels_of(ax) for ax in axes[1:]] == [["a", "b"], []]
+        assert [ax.get_ylabel() for ax in axes[1:]] == ["behaviors, newest first", ""]
+    _, grid = plt.subplots(2, 2)
+    AttentionDisplay.from_estimator(model, X[:2], ax=[grid[0, 0], grid[1, 1]])
+    assert labels_of(grid[0, 0]) == labels_of(grid[1, 1]) == ["a", "b"]
+    first, second = plt.figure().subplots(1, 2)[0], plt.figure().subplots(1, 2)[1]
+    AttentionDisplay.from_estimator(model, X[:2], ax=[first, second])
+    assert labels_of(second) == ["a", "b"]
+
+
+def test_given_axes_that_share_y_take_no_different_behaviors():
+    display = AttentionDisplay([[1.0], [0.5]], [["a"], ["b"]])
+    _, axes = plt.subplots(2, 1, sharey=True)
+    with pytest.raises(ValueError, match="share their y axis, .* candidates 0 and 1 have different .* without sharey"):
+        display.plot(ax=axes)
+    assert axes[0].get_title(loc="left") == ""
+
+    _, axes = plt.subplots(2, 1)
+    assert [labels_of(ax) for ax in display.plot(ax=axes).axes_] == [["a"], ["b"]]
+    _, axes = plt.subplots(2, 1, sharey=True)
+    same = AttentionDisplay([[1.0], [0.5]], [["a"], ["a"]]).plot(ax=axes)
+    assert [labels_of(ax) for ax in same.axes_] == [["a"], ["a"]]
+
+
+def test_axes_are_labelled_on_a_new_figure_and_on_given_axes(model):
+    X = pd.DataFrame(DATA)
+    one = AttentionDisplay.from_estimator(model, X[:1]).ax_
+    assert (one.get_xlabel(), one.get_ylabel().split()) == ("attention weight", ["behaviors,", "newest", "first"])
+
+    several = AttentionDisplay.from_estimator(model, X)
+    assert [ax.get_xlabel() for ax in several.axes_] == ["", "", "", "attention weight"]
+    assert several.figure_.get_supylabel() == "behaviors, newest first"
+
+    _, axes = plt.subplots(4, 1)
+    AttentionDisplay.from_estimator(model, X, ax=axes)
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [("attention weight", "behaviors, newest first")] * 4
+
+
+def test_panels_side_by_side_share_the_labels_of_their_axes(items):
+    figure = AttentionDisplay.from_estimator(*items).figure_
+
+    assert figure.get_supxlabel() == "attention weight"
+    assert figure.get_supylabel().split() == ["behaviors,", "newest", "first"]
+
+
+def test_the_figure_is_that_of_the_axes():
+    figure, ax = plt.subplots()
+    plt.figure()
+
+    assert AttentionDisplay([[1.0]], [["a"]]).plot(ax=ax).figure_ is figure
+
+
+@pytest.mark.parametrize("kind", ["figure", "text", "list"])
+def test_what_is_no_axes_is_refused(kind):
+    ax = {"figure": plt.figure(), "text": "ax", "list": [3]}[kind]
+    name = {"figure": "Figure", "text": "str", "list": "int"}[kind]
+
+    with pytest.raises(TypeError, match=f"ax must be .*Axes.*: got {name}. Give"):
+        AttentionDisplay([[1.0]], [["a"]]).plot(ax=ax)
+
+
+def test_a_plot_that_fails_leaves_no_figure_of_its_own():
+    display = AttentionDisplay([[1.0]], [["a"]])
+    with pytest.raises(AttributeError):
+        display.plot(bar_kw={"nonsense": 1})
+    assert plt.get_fignums() == []
+
+    _, ax = plt.subplots()
+    with pytest.raises(AttributeError):
+        display.plot(ax=ax, bar_kw={"nonsense": 1})
+    assert len(plt.get_fignums()) == 1
+
+
+def test_the_scale_reaches_over_all_panels():
+    display = AttentionDisplay([[0.1], [0.9, -0.4], [0.2]], [["a"], ["b", "c"], ["d"]]).plot()
+
+    for ax in display.axes_:
+        low, high = ax.get_xlim()
+        assert low < -0.4
+        assert high > 0.9
+
+
 def test_other_numbers_of_axes_raise_and_stay_empty(items):
     _, axes = plt.subplots(1, 2)
     with pytest.raises(ValueError, match="ax must hold 3 Axes for 3 candidates: got 2"):
@@ -327,11 +501,23 @@ def test_one_of_several_sequences_is_chosen_by_name():
         AttentionDisplay.from_estimator(model, X, sequence="item")
 
 
+@pytest.mark.parametrize("name", ["hist_item", "seen"])
+def test_the_weights_are_those_of_the_chosen_sequence(name):
+    X = pd.DataFrame({"item": DATA["item"], "hist_item": DATA["hist_item"], "seen": [["x"], ["y", "x"], ["z"], []]})
+    model = make_model([{"hist_item": "item"}, {"seen": None}], attention_normalization=None).fit(X, Y)
+    display = AttentionDisplay.from_estimator(model, X, sequence=name)
+
+    frame = attention_weights(model, X)[name]
+    for row, ax in enumerate(display.axes_):
+        assert_allclose(widths_of(ax), frame.loc[frame["row"] == row, "weight"], rtol=1e-6)
+    assert [labels_of(ax) for ax in display.axes_] == [row[-2:] for row in X[name]]
+
+
 def test_what_cannot_be_drawn_raises(model):
     X = pd.DataFrame(DATA)
     with pytest.raises(ValueError, match=r"at most 12: X has 13 rows. Pick some, such as X\[:3\]"):
         AttentionDisplay.from_estimator(model, X.iloc[[0] * 13])
-    with pytest.raises(ValueError, match="X has 0 rows"):
+    with pytest.raises(ValueError, match=r"X has no rows, so that there is nothing to draw. Give 1 to 12 rows"):
         AttentionDisplay.from_estimator(model, X[:0])
     with pytest.raises(
         ValueError, match="names has texts for 'shelf', no column of the sequence: its columns are 'hist"
@@ -443,6 +629,15 @@ def test_a_long_name_is_whole_in_the_title_of_its_chip():
     (chip,) = [attributes for tag, attributes in parsed.tags if tag == "span"]
     assert chip["title"] == f"{label}: 1.0000"
     assert label not in "".join(parsed.text)
+
+
+def test_a_shortened_label_has_no_entity_cut():
+    label = "&" * 100
+    parsed = Tags(AttentionDisplay([[1.0]], [[label]])._repr_html_())
+
+    shown = next(text for text in parsed.text if "…" in text)
+    assert len(shown.strip()) == 48
+    assert set(shown.strip()) == {"&", "…"}
 
 
 def test_html_is_open_until_the_display_is_drawn():

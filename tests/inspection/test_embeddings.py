@@ -72,6 +72,7 @@ def test_an_estimator_alone_gives_ids(model):
 def test_the_vectors_are_a_copy(model):
     before = model.predict_proba(X)
     embedding_vectors(model, "item")[1][:] = 100.0
+    embedding_vectors(model[-1], "item")[1][:] = 100.0
 
     assert_array_equal(model.predict_proba(X), before)
 

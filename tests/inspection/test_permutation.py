@@ -8,13 +8,21 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import StackingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_din import BehaviorEncoder, DINClassifier
+from sklearn_din import BehaviorEncoder, DINClassifier, DINRegressor
 from sklearn_din.inspection import grouped_permutation_importance
+from sklearn_din.metrics import gauc_score, make_gauc_scorer
 
 FRAMES = {
     "pandas": lambda data: pd.DataFrame(data, index=[7] * len(data["item"])),
@@ -154,9 +162,11 @@ def test_columns_of_arrow_keep_their_types(model):
         seen.append(X.schema)
         return 0.0
 
-    X = pa.table(DATA)
+    age = pa.field("age", pa.float64(), metadata={"unit": "years"})
+    X = pa.table(DATA).cast(pa.schema([age, *list(pa.table(DATA).schema)[1:]]))
     grouped_permutation_importance(make_model().fit(X, Y), X, Y, scoring=remember, n_repeats=1)
-    assert set(map(str, seen)) == {str(X.schema)}
+    assert len(seen) == 4
+    assert all(schema.equals(X.schema, check_metadata=True) for schema in seen)
 
 
 def test_a_search_is_read_like_its_best_pipeline():
@@ -164,6 +174,117 @@ def test_a_search_is_read_like_its_best_pipeline():
     search = GridSearchCV(make_model(), {"dinclassifier__learning_rate": [0.01]}, cv=2).fit(X, Y)
 
     assert grouped_permutation_importance(search, X, Y, n_repeats=1).groups == GROUPS
+
+
+class DropAge(TransformerMixin, BaseEstimator):
+    """Leaves a column out."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X.drop(columns="age")
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+NESTED = {
+    "search": lambda: GridSearchCV(make_model(), {"dinclassifier__learning_rate": [0.01]}, cv=2),
+    "tuned threshold": lambda: TunedThresholdClassifierCV(make_model(), cv=2, thresholds=3),
+    "fixed threshold": lambda: FixedThresholdClassifier(make_model(), threshold=0.3),
+    "frozen": lambda: FrozenEstimator(make_model().fit(pd.DataFrame(DATA), Y)),
+    "calibrated": lambda: CalibratedClassifierCV(make_model(), cv=2),
+    "calibrated and frozen": lambda: CalibratedClassifierCV(FrozenEstimator(make_model().fit(pd.DataFrame(DATA), Y))),
+    "pipeline": lambda: Pipeline([("inner", make_model())]),
+    "search in a pipeline": lambda: make_pipeline("passthrough", GridSearchCV(make_model(), {}, cv=2)),
+    "step before": lambda: make_pipeline(FunctionTransformer(), *(step for _, step in make_model().steps)),
+    "encoders in a pipeline": lambda: make_pipeline(make_pipeline(make_model()[0]), make_model()[-1]),
+    "target": lambda: TransformedTargetRegressor(make_pipeline(make_model()[0], DINRegressor(max_epochs=1))),
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_groups_are_found_in_nested_models(kind):
+    X = pd.DataFrame(DATA)
+    model = NESTED[kind]().fit(X, Y)
+
+    assert grouped_permutation_importance(model, X, Y, n_repeats=1).groups == GROUPS
+
+
+def test_without_a_layout_several_list_columns_need_groups():
+    X = pd.DataFrame(DATA)
+    changed = make_pipeline(DropAge(), *(step for _, step in make_model().steps)).fit(X, Y)
+    stacked = StackingClassifier([("din", make_model())], cv=2).fit(X, Y)
+    message = r"'hist_item', 'hist_kind'.* Give groups=\{'history': \['hist_item', 'hist_kind'\], "
+    for model in (changed, stacked):
+        with pytest.raises(ValueError, match=message):
+            grouped_permutation_importance(model, X, Y)
+    assert grouped_permutation_importance(changed, X, Y, groups=GROUPS, n_repeats=1).groups == GROUPS
+    one = X.drop(columns="hist_kind")
+    encoder = BehaviorEncoder({"hist_item": "item"})
+    alone = StackingClassifier([("din", make_pipeline(encoder, make_model()[-1]))], cv=2).fit(one, Y)
+    assert grouped_permutation_importance(alone, one, Y, n_repeats=1).groups == {name: [name] for name in one}
+
+
+def test_columns_that_the_encoder_does_not_read_are_not_permuted():
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame(DATA).assign(user=rng.integers(0, 8, size=60), tags=[["x"], []] * 30)
+    X.loc[::7, "age"] = np.nan
+    encoder = BehaviorEncoder(
+        {"hist_item": "item", "hist_kind": "kind"},
+        categorical_features=["item", "kind"],
+        numeric_features=["age"],
+        bag_features=["tags"],
+    )
+    model = make_pipeline(encoder, DINClassifier(max_epochs=3, random_state=0)).fit(X, Y)
+    result = grouped_permutation_importance(model, X, Y, scoring=make_gauc_scorer("user"), n_repeats=2, random_state=5)
+
+    assert result.groups == GROUPS | {"tags": ["tags"]}
+    rng = np.random.RandomState(5)
+    expected = []
+    for columns in result.groups.values():
+        for _ in range(2):
+            order = rng.permutation(60)
+            permuted = X.assign(**{name: [X[name][i] for i in order] for name in columns})
+            scores = [gauc_score(Y, model.predict_proba(each)[:, 1], groups=X["user"]) for each in (X, permuted)]
+            expected.append(scores[0] - scores[1])
+    assert_allclose(result.importances.ravel(), expected, atol=1e-9)
+
+
+def test_more_than_two_columns_of_the_candidate_move_together():
+    X = pd.DataFrame(DATA)
+    X = X.assign(brand=X["item"].str.upper(), hist_brand=[[each.upper() for each in row] for row in X["hist_item"]])
+    encoder = BehaviorEncoder({"hist_item": "item", "hist_kind": "kind", "hist_brand": "brand"})
+    model = make_pipeline(encoder, DINClassifier(max_epochs=1, random_state=0)).fit(X, Y)
+    seen = []
+    result = grouped_permutation_importance(model, X, Y, scoring=lambda _, X, y: float(not seen.append(X)), n_repeats=1)
+
+    assert result.groups["candidate"] == ["item", "kind", "brand"]
+    assert result.groups["hist_item"] == ["hist_item", "hist_kind", "hist_brand"]
+    permuted = seen[2]
+    assert (permuted["item"] != X["item"]).any()
+    assert (permuted["brand"] == permuted["item"].str.upper()).all()
+
+
+def test_an_unfitted_model_raises():
+    X = pd.DataFrame(DATA)
+    for model in (make_model(), DINClassifier(), GridSearchCV(make_model(), {}), LogisticRegression()):
+        with pytest.raises(NotFittedError):
+            grouped_permutation_importance(model, X, Y)
+    with pytest.raises(NotFittedError):
+        grouped_permutation_importance(make_model(), X, Y, groups=GROUPS, scoring=lambda *_: 0.0)
+
+
+@pytest.mark.parametrize("kind", [set, frozenset, tuple, pd.Index, np.array, pd.Series])
+def test_a_group_may_be_any_collection_of_names(model, kind):
+    X = pd.DataFrame(DATA)
+    groups = {np.str_("candidate"): kind(["item", "kind"]), "again": ["age", np.str_("age")]}
+    result = grouped_permutation_importance(model, X, Y, groups=groups, n_repeats=1, random_state=0)
+
+    assert result.groups == {"candidate": ["item", "kind"], "again": ["age"]}
+    assert {type(name) for name in result.groups} == {str}
+    assert {type(name) for columns in result.groups.values() for name in columns} == {str}
 
 
 def test_columns_of_any_other_model_stand_alone():
@@ -208,6 +329,8 @@ def test_part_of_a_sequence_may_be_permuted_only_where_all_histories_are_equally
         ({"a": ["age", "none"]}, ValueError, "groups names the column 'none', which X does not have"),
         ({"a": "age"}, TypeError, r"group 'a' is 'age'. Give \['age'\]"),
         ({"a": 3}, TypeError, "group 'a' is 3"),
+        ({"a": {"age": 1}}, TypeError, "group 'a' is {'age': 1}"),
+        ({"a": b"age"}, TypeError, "group 'a' is b'age'"),
         (["age"], ValueError, "The 'groups' parameter of grouped_permutation_importance must be"),
     ],
 )

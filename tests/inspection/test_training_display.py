@@ -104,11 +104,34 @@ def test_where_nothing_is_held_out_no_epoch_is_best():
     assert display.score_ax_ is None
 
 
-def test_on_a_plateau_the_lowest_training_loss_is_best():
+def test_a_training_without_held_out_rows_that_went_back_is_marked_where_it_went_back_to():
     model = fitted(early_stopping=False, learning_rate_schedule="plateau", learning_rate=0.1)
-    display = TrainingCurveDisplay.from_estimator(model)
+    model.history_ = [{"epoch": float(epoch), "train_loss": loss} for epoch, loss in ((1, 3.0), (2, 1.0), (3, 2.0))]
+    model.best_epoch_ = 2
+    assert TrainingCurveDisplay.from_estimator(model).best_epoch == 2.0
 
-    assert display.best_epoch == column(model, "epoch")[int(np.argmin(column(model, "train_loss")))]
+    model.best_epoch_ = 3
+    assert TrainingCurveDisplay.from_estimator(model).best_epoch is None
+
+
+@pytest.mark.parametrize("learning_rate", [0.01, 0.1, 1.0])
+def test_what_set_params_says_after_fit_marks_no_other_epoch(learning_rate):
+    plain = fitted(early_stopping=False, learning_rate=learning_rate, max_epochs=6)
+    marked = TrainingCurveDisplay.from_estimator(plain).best_epoch
+    assert TrainingCurveDisplay.from_estimator(plain.set_params(learning_rate_schedule="plateau")).best_epoch == marked
+
+    plateau = fitted(early_stopping=False, learning_rate=learning_rate, max_epochs=6, learning_rate_schedule="plateau")
+    marked = TrainingCurveDisplay.from_estimator(plateau).best_epoch
+    again = TrainingCurveDisplay.from_estimator(plateau.set_params(learning_rate_schedule="constant"))
+    assert again.best_epoch == marked
+    best = int(np.argmin(column(plateau, "train_loss")))
+    assert marked in (None, column(plateau, "epoch")[best])
+
+
+def test_the_score_of_a_model_that_was_scored_by_its_loss_stays_the_loss():
+    model = fitted(scoring="loss").set_params(scoring="roc_auc")
+
+    assert TrainingCurveDisplay.from_estimator(model).score_ax_ is None
 
 
 def test_weights_that_are_not_those_of_the_lowest_training_loss_are_not_called_best():
@@ -149,6 +172,61 @@ def test_a_training_that_diverged_is_drawn_up_to_there():
 
     assert_array_equal(lines_of(display.ax_)["training loss"].get_ydata(), [1.0, np.nan])
     assert_array_equal(lines_of(display.score_ax_)["validation score"].get_ydata(), [0.5, np.nan])
+
+
+def test_integer_losses_are_drawn_though_others_are_missing():
+    history = [{"epoch": 1, "train_loss": 2}, {"epoch": 2, "train_loss": 1, "valid_loss": 3}]
+    lines = lines_of(TrainingCurveDisplay(history).plot().ax_)
+
+    assert_array_equal(lines["training loss"].get_ydata(), [2.0, 1.0])
+    assert_array_equal(lines["validation loss"].get_ydata(), [np.nan, 3.0])
+    whole = TrainingCurveDisplay([{"epoch": 1, "train_loss": 2, "valid_loss": 3}]).plot().ax_
+    assert_array_equal(lines_of(whole)["validation loss"].get_ydata(), [3.0])
+
+
+def test_a_score_that_differs_from_the_loss_by_rounding_has_no_axis():
+    def display(score):
+        record = {"epoch": 1, "train_loss": 0.3, "valid_loss": 0.1 + 0.2, "valid_score": score}
+        return TrainingCurveDisplay([record]).plot()
+
+    assert display(-0.3).score_ax_ is None
+    assert display(-0.31).score_ax_ is not None
+
+
+def test_parts_of_a_record_may_be_missing_or_none():
+    history = [
+        {"epoch": 1, "train_loss": None, "valid_score": 0.5},
+        {"epoch": 2, "train_loss": 1.0, "valid_loss": None, "valid_score": 0.75},
+        {"epoch": 3, "train_loss": 0.5, "valid_score": None},
+    ]
+    display = TrainingCurveDisplay(history).plot()
+    assert set(lines_of(display.ax_)) == {"training loss"}
+    assert_array_equal(lines_of(display.ax_)["training loss"].get_ydata(), [np.nan, 1.0, 0.5])
+    assert_array_equal(lines_of(display.score_ax_)["validation score"].get_ydata(), [0.5, 0.75, np.nan])
+
+    nothing = [{"epoch": 1, "train_loss": 1.0, "valid_loss": None, "valid_score": None}]
+    assert TrainingCurveDisplay(nothing).plot().score_ax_ is None
+
+
+def test_what_is_no_axes_is_refused():
+    display = TrainingCurveDisplay([{"epoch": 1, "train_loss": 1.0}])
+    figure, axes = plt.subplots(1, 2)
+    for ax, name in ((figure, "Figure"), ("ax", "str"), (axes, "ndarray")):
+        with pytest.raises(TypeError, match=f"ax must be .*Axes.*: got {name}. Give"):
+            display.plot(ax=ax)
+
+
+def test_a_plot_that_fails_leaves_no_figure_of_its_own():
+    with pytest.raises(KeyError, match="epoch"):
+        TrainingCurveDisplay([{"train_loss": 1.0}]).plot()
+    assert plt.get_fignums() == []
+
+
+def test_the_figure_is_that_of_the_axes():
+    figure, ax = plt.subplots()
+    plt.figure()
+
+    assert TrainingCurveDisplay([{"epoch": 1, "train_loss": 1.0}]).plot(ax=ax).figure_ is figure
 
 
 def test_a_long_history_has_no_markers():
