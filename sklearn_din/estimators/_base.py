@@ -51,6 +51,7 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
     net_: Any
     history_: list[dict[str, float]]
     n_epochs_: int
+    score_name_: str
 
     @abstractmethod
     def _validate_target(self, y, name):
@@ -133,6 +134,8 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
             records = [{**each, "epoch": n_epochs + each["epoch"]} for each in evaluation.records_]
             counts = {"history_": [*history, *records], "n_epochs_": n_epochs + 1, "best_epoch_": n_epochs + 1}
             fitted = self._fitted(net, evaluation) | counts
+            if previous is not None:
+                fitted["score_name_"] = self.score_name_  # nothing was scored since
             net.module_.zero_grad()
             evaluation.release()
             self.__dict__.update(fitted)
@@ -258,6 +261,7 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
             "n_epochs_": math.ceil(records[-1]["epoch"]),
             "best_epoch_": math.ceil(best["epoch"]),
             "best_score_": best.get("valid_score"),
+            "score_name_": self.scoring if isinstance(self.scoring, str) else "score",
             "net_": net,
         }
 

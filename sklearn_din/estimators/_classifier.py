@@ -157,6 +157,8 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         "plateau" that of the lowest training loss).
     best_score_ : float or None
         The score then: greater is better, the negative loss for ``scoring="loss"``; None where nothing is held out.
+    score_name_ : str
+        What the score is: ``scoring`` as it was in ``fit``, or "score" for a scorer without a name.
     device_ : torch.device
         Where the net is.
 

@@ -47,8 +47,7 @@ class TrainingCurveDisplay:
     (dropout, behaviors and ids that are left out); the validation loss is that of the whole network afterwards. The
     former may therefore lie above the latter.
 
-    A fitted estimator does not remember what its score was: the name is that of its parameter ``scoring`` now, which
-    ``set_params`` may have changed since. A score that equals the negative loss has no axis, whatever it is called.
+    A score that equals the negative loss has no axis, whatever it is called.
 
     Examples
     --------
@@ -106,13 +105,12 @@ class TrainingCurveDisplay:
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         estimator = final_estimator(model)
-        is_named = isinstance(estimator.scoring, str) and estimator.scoring != "loss"
         is_regressor = isinstance(estimator, DINRegressor)
         display = cls(
             estimator.history_,
             best_epoch=_best_epoch(estimator),
             loss_name="squared error / variance of y" if is_regressor else "log loss",
-            score_name=estimator.scoring if is_named else "score",
+            score_name=estimator.score_name_,
         )
         return display.plot(ax=ax)
 

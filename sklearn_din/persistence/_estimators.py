@@ -21,6 +21,7 @@ from sklearn_din.preprocessing import BehaviorEncoder
 from sklearn_din.utils._fit_tasks import OF_A_FIT
 
 NETWORKS = (DINClassifier, DINRegressor)
+ADDED = {"score_name_": "score"}  # fitted attributes that the first files of format 1 lack
 CLASSES = {cls.__name__: cls for cls in (*TRANSFORMERS, *NETWORKS, BehaviorEncoder, Pipeline)}
 SELECTIONS = {"categorical_features": "categorical", "numeric_features": "numeric", "bag_features": "bags"}
 ROUTED = ("fit", "partial_fit", "predict", "predict_proba", "decision_function", "score", "transform")
@@ -161,8 +162,8 @@ def _build(cls: Any, state: dict[str, Any]) -> Any:
         check_pipeline(state)
         estimator = Pipeline(**state)
     else:
-        # A parameter that the version which wrote the state did not have has its default.
-        state = cls().get_params(deep=False) | state
+        # What the version which wrote the state did not have has its default.
+        state = cls().get_params(deep=False) | (ADDED if cls in NETWORKS else {}) | state
         _CHECKS[cls](cls, state)
         estimator = cls.__new__(cls)
         estimator.__setstate__(state)

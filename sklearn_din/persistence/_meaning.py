@@ -24,6 +24,7 @@ _FITTED = (
     "n_epochs_",
     "best_epoch_",
     "best_score_",
+    "score_name_",
     "_architecture",
     "_weights",
 )
@@ -79,6 +80,8 @@ def check_network(cls: type[BaseEstimator], state: Mapping[str, Any]) -> None:
             refuse(name, state[name], "a whole number from 1 on")
     if state["best_score_"] is not None:
         _check_number("best_score_", state["best_score_"])
+    if not isinstance(state["score_name_"], str):
+        refuse("score_name_", state["score_name_"], "a text")
     if not DEVICES.fullmatch(state["device_"]):  # PyTorch imports a module of the name of another one
         refuse("device_", state["device_"], "cpu, cuda, mps or xpu, with a number or without")
     for record in state["history_"]:

@@ -1,5 +1,7 @@
 """Curves of the training, compared with the history of the estimator."""
 
+import copy
+import pickle
 import re
 import sys
 
@@ -15,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_din import DINClassifier, DINRegressor
 from sklearn_din.inspection import TrainingCurveDisplay
+from sklearn_din.persistence import load_model, save_model
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3))
@@ -132,6 +135,16 @@ def test_the_score_of_a_model_that_was_scored_by_its_loss_stays_the_loss():
     model = fitted(scoring="loss").set_params(scoring="roc_auc")
 
     assert TrainingCurveDisplay.from_estimator(model).score_ax_ is None
+
+
+def test_a_score_keeps_the_name_that_it_had_in_fit(tmp_path):
+    model = fitted(scoring="roc_auc").set_params(scoring="accuracy")
+    save_model(model, tmp_path / "model.safetensors")
+    copies = [model, load_model(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(model))]
+    further = copy.deepcopy(model).partial_fit(X, Y)
+
+    for each in (*copies, further):
+        assert TrainingCurveDisplay.from_estimator(each).score_ax_.get_ylabel() == "roc_auc"
 
 
 def test_weights_that_are_not_those_of_the_lowest_training_loss_are_not_called_best():

@@ -145,6 +145,7 @@ FORGERIES = {
     "a layout without bags": lambda d, a: forge_layout(d, "bags", None),
     "a length of no end": lambda d, a: forge_layout(d, "max_length", 10**15),
     "names of other columns": lambda d, a: network(d)["feature_names_in_"]["$objects"].reverse(),
+    "a name of the score that is none": lambda d, a: assign(network(d), "score_name_", 3),
     "epochs that are no number": lambda d, a: assign(network(d), "n_epochs_", [1]),
     "a history of text": lambda d, a: assign(network(d)["history_"][0], "epoch", "one"),
     "a device that is no name": lambda d, a: assign(network(d), "device_", 7),

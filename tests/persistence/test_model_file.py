@@ -68,7 +68,16 @@ def test_a_pipeline_comes_back_as_it_was(fitted, again, rows):
     assert_array_equal(loaded.predict(rows), fitted.predict(rows), strict=True)
     assert repr(loaded) == repr(fitted)
     encoder, network = loaded.named_steps.values()
-    for name in ("n_features_in_", "layout_", "history_", "n_epochs_", "best_epoch_", "best_score_", "device_"):
+    for name in (
+        "n_features_in_",
+        "layout_",
+        "history_",
+        "n_epochs_",
+        "best_epoch_",
+        "best_score_",
+        "score_name_",
+        "device_",
+    ):
         assert getattr(network, name) == getattr(fitted[-1], name)
     assert_array_equal(network.feature_names_in_, fitted[-1].feature_names_in_, strict=True)
     assert_array_equal(network.classes_, fitted[-1].classes_, strict=True)
