@@ -25,7 +25,8 @@ ADDED = {"score_name_": "score"}  # fitted attributes that the first files of fo
 CLASSES = {cls.__name__: cls for cls in (*TRANSFORMERS, *NETWORKS, BehaviorEncoder, Pipeline)}
 SELECTIONS = {"categorical_features": "categorical", "numeric_features": "numeric", "bag_features": "bags"}
 ROUTED = ("fit", "partial_fit", "predict", "predict_proba", "decision_function", "score", "transform")
-NO_LOSS = {"_metadata_request", "_sklearn_version", "_parent_callback_ctx", *OF_A_FIT}  # attributes that are not missed
+# Attributes that are not missed.
+NO_LOSS = {"_metadata_request", "_sklearn_version", "_parent_callback_ctx", "_statistics", *OF_A_FIT}
 REQUESTS = "metadata_requests"  # in a state, of ``set_fit_request`` and the like; by method
 
 

@@ -11,21 +11,26 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sklearn_din.preprocessing._column_roles import Selection, assign_roles
+from sklearn_din.preprocessing._chunked_fit import ChunkedFitMixin
+from sklearn_din.preprocessing._column_roles import Selection
 from sklearn_din.preprocessing._encoding import Encoding
-from sklearn_din.preprocessing._input import frame_of
+from sklearn_din.preprocessing._families import warn_of_foreign_values
+from sklearn_din.preprocessing._input import frame_of, record_columns
 from sklearn_din.preprocessing._raw_rows import RawRows
+from sklearn_din.preprocessing._row_statistics import RowStatistics
+from sklearn_din.preprocessing._statistics_state import state_of, statistics_of
 from sklearn_din.preprocessing._table import EncodedTable
 from sklearn_din.utils._arrow import release_memory
 from sklearn_din.utils._doc_links import DocLinkMixin
 from sklearn_din.utils._fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 
+_LEARNT = ("_encoding", "_statistics")
 _VIEWS = ("layout_", "vocabularies_", "numeric_transformer_")  # attributes of _encoding under public names
 _SELECTION: list[Any] = [StrOptions({"auto"}), list, tuple, np.ndarray, callable]
 
 
 class BehaviorEncoder(  # type: ignore[call-arg]
-    DocLinkMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator, auto_wrap_output_keys=None
+    DocLinkMixin, ChunkedFitMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
     """Encoder of frames with list columns of past behaviors.
 
@@ -67,7 +72,7 @@ class BehaviorEncoder(  # type: ignore[call-arg]
     numeric_transformer_ : estimator or None
         The fitted transformer; None if there are no numeric columns.
     n_features_in_ : int
-        Columns of ``X`` in ``fit``.
+        Columns of ``X`` in ``fit`` or ``partial_fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if they are all strings.
 
@@ -84,6 +89,9 @@ class BehaviorEncoder(  # type: ignore[call-arg]
 
     ``X`` may be a frame of pandas, polars or pyarrow, a dict of columns, or a plain array of numbers, whose columns are
     called ``x0``, ``x1``, … and are numeric.
+
+    ``partial_fit`` learns from rows that come in chunks. For it an encoder counts how many rows hold each value, also
+    those values that ``min_frequency`` and ``max_categories`` cut.
 
     Examples
     --------
@@ -213,7 +221,7 @@ class BehaviorEncoder(  # type: ignore[call-arg]
         encoding = self._encoding
         frame = frame_of(self, X, reset=False).renamed(encoding.names)
         rows = RawRows(frame, encoding.roles, encoding.layout.max_length)
-        encoding.warn_of_foreign_values(rows)
+        warn_of_foreign_values(rows, encoding.families)
         table = encoding.encode(rows)
         del frame, rows
         release_memory()
@@ -281,43 +289,40 @@ class BehaviorEncoder(  # type: ignore[call-arg]
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        encoding = state.pop("_encoding", None)
+        encoding, statistics = (state.pop(name, None) for name in _LEARNT)
         if encoding is not None:
             state = {name: value for name, value in state.items() if name not in _VIEWS}
             state["_encoding"] = encoding.to_state()
-        return state
+        of_rows = None if statistics is None else state_of(statistics, encoding)
+        return state if of_rows is None else state | {"_statistics": of_rows}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         state = dict(state)
-        encoding = state.pop("_encoding", None)
+        encoding, statistics = (state.pop(name, None) for name in _LEARNT)
         super().__setstate__(state)
         if encoding is not None:
             self.__dict__.update(_attributes(Encoding.from_state(encoding)))
+        if statistics is not None:
+            self._statistics = statistics_of(statistics, self._encoding, self)
 
     def _learn(self, X: Any, y: Any) -> RawRows:
         tasks = FitTasks(self, X=X, y=y)
-        self.__dict__.pop("_encoding", None)  # where fit fails the names are new already: not fitted then
-        frame = frame_of(self, X, reset=True)
-        roles = assign_roles(
-            X,
-            frame,
-            behavior_features=self.behavior_features,
-            categorical_features=self.categorical_features,
-            numeric_features=self.numeric_features,
-            bag_features=self.bag_features,
-        )
-        rows = RawRows(frame, roles, int(self.max_length))
-        is_fraction = not isinstance(self.min_frequency, Integral)
-        encoding = Encoding.learn(
-            rows,
-            y,
-            min_count=self.min_frequency * frame.n_samples if is_fraction else self.min_frequency,
-            max_categories=self.max_categories,
-            numeric_transformer=self.numeric_transformer,
-        )
-        tasks.end(lambda: _attributes(encoding))
-        self.__dict__.update(_attributes(encoding))
+        for name in _LEARNT:  # not fitted where fit fails
+            self.__dict__.pop(name, None)
+        statistics = RowStatistics(self)
+        rows = statistics.add(X, y, is_fit=True)
+        self._set_learnt(statistics, rows, tasks)
         return rows
+
+    def _set_learnt(self, statistics: RowStatistics, rows: RawRows | None, tasks: FitTasks | None = None) -> None:
+        encoding = Encoding.learn(
+            statistics, min_frequency=self.min_frequency, max_categories=self.max_categories, rows=rows
+        )
+        learnt = _attributes(encoding)
+        record_columns(self, encoding.names, is_named=encoding.is_named)
+        if tasks is not None:
+            tasks.end(lambda: learnt)
+        self.__dict__.update(learnt, _statistics=statistics)
 
 
 def _attributes(encoding: Encoding) -> dict[str, Any]:

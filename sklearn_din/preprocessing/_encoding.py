@@ -1,8 +1,8 @@
 """What ``fit`` learns, and how it turns rows into an ``EncodedTable`` and back."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.preprocessing._column_roles import ColumnRoles
+from sklearn_din.preprocessing._families import check_families
 from sklearn_din.preprocessing._inverse import decode_table
 from sklearn_din.preprocessing._items import numbers_of
 from sklearn_din.preprocessing._layouts import fingerprint_of, make_layout
 from sklearn_din.preprocessing._number_scale import NumberScale
 from sklearn_din.preprocessing._numeric import NumericColumns
 from sklearn_din.preprocessing._raw_rows import RawRows
+from sklearn_din.preprocessing._row_statistics import RowStatistics
 from sklearn_din.preprocessing._table import EncodedTable
 from sklearn_din.preprocessing._vocabulary import Vocabulary
 from sklearn_din.utils._frames import KINDS
-from sklearn_din.utils._pieces import shown
 from sklearn_din.utils._ragged import Ragged
 
 
@@ -56,20 +57,23 @@ class Encoding:
 
     @classmethod
     def learn(
-        cls, rows: RawRows, y: Any, *, min_count: float, max_categories: int | None, numeric_transformer: Any
+        cls,
+        statistics: RowStatistics,
+        *,
+        min_frequency: float,
+        max_categories: int | None,
+        rows: RawRows | None = None,
     ) -> "Encoding":
-        """Learn from training rows.
+        """Learn from the statistics of training rows.
 
         Parameters
         ----------
-        rows : RawRows
-            The training rows.
-        y : array-like of shape (n_samples,) or None
-            Handed to the numeric transformer.
-        min_count, max_categories
-            See ``Vocabulary.learn``.
-        numeric_transformer : estimator or None
-            See ``NumericColumns.learn``.
+        statistics : RowStatistics
+            Of at least one row.
+        min_frequency, max_categories
+            See ``BehaviorEncoder``.
+        rows : RawRows, optional
+            Some of the rows, for messages.
 
         Returns
         -------
@@ -81,28 +85,30 @@ class Encoding:
         TypeError
             If a list column and its candidate column can never match.
         ValueError
-            If two columns of the table would have the same name.
+            If there are no rows, or two columns of the table would have the same name.
         """
-        _check_families(rows)
-        sharing = columns_by_table(rows)
+        columns = statistics.columns
+        if columns is None:
+            msg = "There are no rows to learn from: no chunk has any. Give at least one row."
+            raise ValueError(msg)
+        check_families(columns.roles.pairs, statistics.families, rows)
+        is_fraction = not isinstance(min_frequency, Integral)
+        min_count = min_frequency * statistics.n_samples if is_fraction else min_frequency
         vocabularies = {
-            table: Vocabulary.learn(
-                [rows.items(name) for name in names], min_count=min_count, max_categories=max_categories
-            )
-            for table, names in sharing.items()
+            table: Vocabulary.learn(counts, min_count=min_count, max_categories=max_categories)
+            for table, counts in statistics.vocabularies.items()
         }
-        scales = {name: NumberScale.learn(numbers_of(rows.lists[name])) for name in rows.number_fields}
-        numeric = None
-        if rows.roles.numeric:
-            numeric = NumericColumns.learn(numeric_transformer, rows.matrix, rows.roles.numeric, y)
-        raw = zip(rows.roles.numeric, rows.matrix.T, strict=True)  # whatever the transformer makes of them
-        raw_scales = {name: NumberScale.learn(column) for name, column in raw}
+        scales = {name: NumberScale.of(each.moments) for name, each in statistics.number_fields.items()}
+        numeric = statistics.numeric_columns
+        # Of the numeric columns as they are, whatever the transformer makes of them.
+        raw_scales = {name: NumberScale.of(moments) for name, moments in statistics.moments.items()}
         fingerprint = fingerprint_of(vocabularies, scales | raw_scales)
         layout = make_layout(
-            rows.roles, vocabularies, scales, numeric, max_length=rows.max_length, fingerprint=fingerprint
+            columns.roles, vocabularies, scales, numeric, max_length=columns.max_length, fingerprint=fingerprint
         )
-        frame = rows.frame
-        return cls(tuple(frame.names), frame.kind, frame.is_named, rows.roles, vocabularies, scales, numeric, layout)
+        return cls(
+            columns.names, columns.frame_kind, columns.is_named, columns.roles, vocabularies, scales, numeric, layout
+        )
 
     def to_state(self) -> dict[str, Any]:
         """Return what was learnt as plain values and arrays of numbers; a user's own transformer as it is.
@@ -223,70 +229,9 @@ class Encoding:
             numeric_names=self.roles.numeric,
         )
 
-    def warn_of_foreign_values(self, rows: RawRows) -> None:
-        """Warn of columns all of whose values are unknown because of their type.
-
-        Parameters
-        ----------
-        rows : RawRows
-            To be encoded.
-
-        Warns
-        -----
-        UserWarning
-            For each such column.
-        """
+    @property
+    def families(self) -> dict[str, frozenset[str]]:
+        """Families of the values that each column of ids had in training; by column, and for all of its table."""
         tables = {field.name: field.table for field in self.layout.fields if not field.is_numeric}
         tables |= {column.name: column.name for column in (*self.layout.categorical, *self.layout.bags)}
-        for name, table in tables.items():
-            families, known = rows.items(name).families, self.vocabularies[table].families
-            if families and not families & known:
-                msg = (
-                    f"All values of column {name!r} are unknown: fit saw {_spoken(known)} there, and now it holds "
-                    f"{_spoken(families)} ({_example(rows, name)}). Convert the column to the type it had in fit."
-                )
-                warnings.warn(msg, UserWarning, stacklevel=3)
-
-
-def columns_by_table(rows: RawRows) -> dict[str, list[str]]:
-    """Return the columns that share each vocabulary.
-
-    Parameters
-    ----------
-    rows : RawRows
-        Training rows.
-
-    Returns
-    -------
-    dict of str to list of str
-        A candidate column has its list columns beside it.
-    """
-    sharing = {name: [name] for name in (*rows.roles.categorical, *rows.roles.bags)}
-    for name, candidate in rows.roles.fields.items():
-        if name not in rows.number_fields:
-            sharing.setdefault(candidate or name, []).append(name)
-    return sharing
-
-
-def _check_families(rows: RawRows) -> None:
-    for name, candidate in rows.roles.fields.items():
-        if candidate is None:
-            continue
-        families, expected = rows.items(name).families, rows.items(candidate).families
-        if families and expected and not families & expected:
-            msg = (
-                f"Columns {name!r} and {candidate!r} can never match: {name!r} holds {_spoken(families)} "
-                f"({_example(rows, name)}) and {candidate!r} holds {_spoken(expected)} ({_example(rows, candidate)}). "
-                "Convert both to the same type."
-            )
-            raise TypeError(msg)
-
-
-def _example(rows: RawRows, name: str) -> str:
-    row, value = rows.items(name).column.first_value()
-    return f"row {row} has {shown(value)}"
-
-
-def _spoken(families: frozenset[str]) -> str:
-    words = {"binary": "bytes", "boolean": "booleans", "number": "numbers", "string": "strings"}
-    return " and ".join(words[family] for family in sorted(families)) or "no values"
+        return {name: self.vocabularies[table].families for name, table in tables.items()}

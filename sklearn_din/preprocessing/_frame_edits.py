@@ -45,6 +45,8 @@ def take_rows(frame: Any, role: str, rows: NDArray[np.int64]) -> Any:
     if isinstance(frame, Mapping):
         check_lengths(frame, role)
         return {name: _take(column, rows) for name, column in frame.items()}
+    if nw.dependencies.is_pandas_like_dataframe(frame):
+        return frame.take(rows)
     table = nw.from_native(frame, eager_only=True)
     if table.implementation.is_pyarrow():
         return pa.Table.from_arrays([_take_arrow(column, rows) for column in frame.columns], schema=frame.schema)
@@ -69,10 +71,10 @@ def with_columns(frame: Any, columns: Mapping[str, Any]) -> Any:
     """
     if isinstance(frame, Mapping):
         return dict(frame) | {name: _like(frame.get(name), column) for name, column in columns.items()}
+    if nw.dependencies.is_pandas_like_dataframe(frame):
+        return frame.assign(**{name: _like(frame.get(name), column) for name, column in columns.items()})
     table = nw.from_native(frame, eager_only=True)
     there = {name: table[name].to_native() if name in table.columns else None for name in columns}
-    if table.implementation.is_pandas_like():
-        return frame.assign(**{name: _like(there[name], column) for name, column in columns.items()})
     if table.implementation.is_pyarrow():
         for name, column in columns.items():
             if there[name] is None:
@@ -116,6 +118,8 @@ def _longest(column: Any) -> int:
 
 def _like(old: Any, column: Any) -> Any:
     """Return the values of an Arrow array in the container and the type of an old column, NumPy for None."""
+    if old is None:
+        return column.to_numpy(zero_copy_only=False)
     if isinstance(old, pa.Array | pa.ChunkedArray):
         is_dictionary = pa.types.is_dictionary(old.type)
         values = column.cast(old.type.value_type).dictionary_encode() if is_dictionary else column.cast(old.type)

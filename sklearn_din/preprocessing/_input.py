@@ -1,6 +1,6 @@
 """What the encoder is given, as columns whose names and number scikit-learn has recorded or checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,15 +40,53 @@ def frame_of(estimator: BaseEstimator, X: Any, *, reset: bool) -> Frame:
     if frame.kind == "dict" and not reset:
         frame = frame.reordered(getattr(estimator, "feature_names_in_", ()))
     validate_data(estimator, frame.skeleton() if frame.kind == "dict" else X, reset=reset, skip_check_array=True)
+    if reset:
+        check_has_rows(estimator, frame)
+    return frame
+
+
+def check_has_rows(estimator: BaseEstimator, frame: Frame) -> None:
+    """Check that there is something to learn from.
+
+    Parameters
+    ----------
+    estimator : estimator
+        For the message, which is that of scikit-learn.
+    frame : Frame
+        What it is to learn from.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or no columns.
+    """
     shape = (frame.n_samples, len(frame.names))
     for axis, unit in enumerate(("sample(s)", "feature(s)")):
-        if reset and shape[axis] == 0:
+        if shape[axis] == 0:
             msg = (
                 f"Found array with 0 {unit} (shape={shape}) while a minimum of 1 is required by "
                 f"{type(estimator).__name__}."
             )
             raise ValueError(msg)
-    return frame
+
+
+def record_columns(estimator: BaseEstimator, names: Sequence[str], *, is_named: bool) -> None:
+    """Set ``n_features_in_`` and ``feature_names_in_`` as ``fit`` does in scikit-learn.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets them; one that had names and has none now loses them.
+    names : sequence of str
+        Of the columns.
+    is_named : bool
+        Whether they are the user's.
+    """
+    estimator.n_features_in_ = len(names)
+    if is_named:
+        estimator.feature_names_in_ = np.asarray(names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
 
 
 def _array_frame(estimator: BaseEstimator, X: Any, *, reset: bool) -> Frame:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_din.preprocessing._moments import Moments
 from sklearn_din.utils._columns import Column
 from sklearn_din.utils._pieces import shown
 
@@ -36,13 +37,12 @@ class NumberScale:
     @classmethod
     def learn(cls, values: NDArray[np.float64]) -> "NumberScale":
         """Return mean and standard deviation of ``values`` ``(n_behaviors,)``; NaN is left out."""
-        is_missing = np.isnan(values)
-        present = values[~is_missing] if is_missing.any() else values
-        if not len(present):
-            return cls(0.0, 1.0)
-        # All values equal: rounding in the mean would give a tiny deviation, and huge standardised values.
-        scale = float(present.std()) if present.min() < present.max() else 0.0
-        return cls(float(present.mean()), scale or 1.0)
+        return cls.of(Moments.of(values))
+
+    @classmethod
+    def of(cls, moments: Moments) -> "NumberScale":
+        """Return the scale of numbers of which the moments are known."""
+        return cls(moments.mean, moments.deviation)
 
     def transform(self, column: Column, values: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return standardised values, 0 where missing.

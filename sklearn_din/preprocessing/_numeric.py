@@ -1,18 +1,23 @@
 """Numeric columns, through a transformer of scikit-learn, for the network."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import config_context
 from sklearn.base import clone
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
+from sklearn_din.preprocessing._default_numbers import (
+    default_of_moments,
+    default_of_state,
+    giving_arrays,
+    plain_arrays,
+    state_of_default,
+    turned_back,
+)
+from sklearn_din.preprocessing._moments import Moments
 from sklearn_din.utils._pieces import shown
 
 
@@ -61,23 +66,75 @@ class NumericColumns:
         ValueError
             If the transformer changes the number of columns and has no ``get_feature_names_out``.
         """
-        is_default = transformer is None
-        if is_default:
-            transformer = _default()
-        with _plain_arrays():
-            fitted = _giving_arrays(clone(transformer)).fit(matrix, y)
-            if hasattr(fitted, "get_feature_names_out"):
-                out = tuple(map(str, fitted.get_feature_names_out(np.asarray(names, dtype=object))))
-            else:
-                width = _as_matrix(fitted.transform(matrix[:1])).shape[1]
-                if width != len(names):
-                    msg = (
-                        f"numeric_transformer cannot name its output: {type(fitted).__name__} turns {len(names)} "
-                        f"columns into {width} and has no get_feature_names_out. Give one that has it."
-                    )
-                    raise ValueError(msg)
-                out = tuple(names)
-        return cls(fitted, is_default, out)
+        if transformer is None:
+            return cls.of_moments([Moments.of(column) for column in matrix.T], len(matrix), names)
+        with plain_arrays():
+            fitted = giving_arrays(clone(transformer)).fit(matrix, y)
+            return cls(fitted, False, _names_out(fitted, matrix, names))
+
+    @classmethod
+    def learn_from_chunk(
+        cls,
+        transformer: Any,
+        before: "NumericColumns | None",
+        matrix: NDArray[np.float64],
+        names: Sequence[str],
+        y: Any = None,
+    ) -> "NumericColumns":
+        """Go on with a transformer of the user's, with its ``partial_fit``.
+
+        Parameters
+        ----------
+        transformer : estimator
+            A parameter of the encoder.
+        before : NumericColumns or None
+            What was learnt of the chunks before; it stays as it is. None for the first chunk.
+        matrix, names, y
+            See ``learn``.
+
+        Returns
+        -------
+        NumericColumns
+            Fitted on all chunks.
+
+        Raises
+        ------
+        TypeError
+            If the transformer has no ``partial_fit``.
+        ValueError
+            If it cannot name its output.
+        """
+        if not hasattr(transformer, "partial_fit"):
+            msg = (
+                f"numeric_transformer cannot learn from chunks: {type(transformer).__name__} has no partial_fit. Give "
+                "one that has it, such as StandardScaler, or None for the default."
+            )
+            raise TypeError(msg)
+        with plain_arrays():
+            fitted = giving_arrays(clone(transformer)) if before is None else deepcopy(before.transformer)
+            fitted.partial_fit(matrix, y)
+            return cls(fitted, False, _names_out(fitted, matrix, names))
+
+    @classmethod
+    def of_moments(cls, moments: Sequence[Moments], n_samples: int, names: Sequence[str]) -> "NumericColumns":
+        """Return the library's own transformer as it would be after ``fit`` on numbers of which the moments are known.
+
+        Parameters
+        ----------
+        moments : sequence of Moments
+            Of each column.
+        n_samples : int
+            Rows; the numbers that are not among the moments are missing.
+        names : sequence of str
+            Of the columns.
+
+        Returns
+        -------
+        NumericColumns
+            Fitted.
+        """
+        transformer = default_of_moments(moments, n_samples)
+        return cls(transformer, True, _names_out(transformer, np.empty((0, len(names))), names))
 
     def to_state(self) -> dict[str, Any]:
         """Return the library's own transformer as numbers, which every version of scikit-learn can go on with.
@@ -89,16 +146,7 @@ class NumericColumns:
         """
         if not self.is_default:
             return {"names": list(self.names), "transformer": self.transformer}
-        imputer, scaler = (step for _, step in self.transformer.steps)
-        return {
-            "names": list(self.names),
-            "statistics": imputer.statistics_,
-            "indicated": imputer.indicator_.features_,
-            "mean": scaler.mean_,
-            "variance": scaler.var_,
-            "scale": scaler.scale_,
-            "n_samples": int(scaler.n_samples_seen_),
-        }
+        return {"names": list(self.names), **state_of_default(self.transformer)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "NumericColumns":
@@ -122,28 +170,7 @@ class NumericColumns:
         names = tuple(state["names"])
         if "transformer" in state:
             return cls(state["transformer"], False, names)
-        statistics, indicated = np.asarray(state["statistics"], dtype=np.float64), np.asarray(state["indicated"])
-        learnt = [np.asarray(state[name], dtype=np.float64) for name in ("mean", "variance", "scale")]
-        width = len(statistics) + len(indicated)
-        if (
-            not set(indicated.tolist()) <= set(range(len(statistics)))
-            or not all(np.isfinite(each).all() for each in (statistics, *learnt))
-            or any(each.shape != (width,) or len(names) != width for each in learnt)
-            or (learnt[1] < 0).any()
-            or (learnt[2] <= 0).any()
-            or type(state["n_samples"]) is not int
-        ):
-            msg = f"The transformer of {len(statistics)} numeric columns does not give the {len(names)} that it names."
-            raise ValueError(msg)
-        # Two rows from which scikit-learn learns the same: each statistic, and where values were missing.
-        rows = np.vstack([statistics, statistics])
-        rows[0, indicated.astype(np.int64)] = np.nan
-        with _plain_arrays():
-            transformer = _giving_arrays(_default()).fit(rows)
-        scaler = transformer.steps[1][1]
-        scaler.mean_, scaler.var_, scaler.scale_ = learnt
-        scaler.n_samples_seen_ = state["n_samples"]
-        return cls(transformer, True, names)
+        return cls(default_of_state(state, len(names)), True, names)
 
     @property
     def n_features(self) -> int | None:
@@ -171,7 +198,7 @@ class NumericColumns:
         """
         if not len(matrix):
             return np.empty((0, len(self.names)), dtype=np.float32)
-        with _plain_arrays():
+        with plain_arrays():
             out = _as_matrix(self.transformer.transform(matrix))
             numbers = out.astype(np.float32)
         if numbers.shape != (len(matrix), len(self.names)):
@@ -210,43 +237,28 @@ class NumericColumns:
         """
         values = numbers.astype(np.float64)
         if self.is_default:
-            return self._inverse_default(values)
+            return turned_back(self.transformer, values)
         if not hasattr(self.transformer, "inverse_transform"):
             msg = (
                 f"The numeric columns cannot be turned back: numeric_transformer {type(self.transformer).__name__} has "
                 "no inverse_transform. Give one that has it."
             )
             raise AttributeError(msg)
-        with _plain_arrays():
+        with plain_arrays():
             return _as_matrix(self.transformer.inverse_transform(values))
 
-    def _inverse_default(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        # Not Pipeline.inverse_transform: the imputer takes an indicator of 1e-9, which scaling back may give, for True.
-        imputer, scaler = (step for _, step in self.transformer.steps)
-        values = scaler.inverse_transform(values)
-        raw, is_missing = values[:, : imputer.n_features_in_], values[:, imputer.n_features_in_ :] > 0.5
-        columns = imputer.indicator_.features_
-        raw[:, columns] = np.where(is_missing, np.nan, raw[:, columns])
-        return raw
 
-
-def _default() -> Any:
-    return make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler())
-
-
-def _giving_arrays(transformer: Any) -> Any:
-    """Undo ``set_output``: inside a pipeline it would replace the names of the columns by x0, x1, …."""
-    if hasattr(transformer, "set_output"):
-        # A pipeline has the method even if one of its steps lacks it, and then raises.
-        with suppress(ValueError):
-            transformer.set_output(transform="default")
-    return transformer
-
-
-@contextmanager
-def _plain_arrays() -> Iterator[None]:
-    with config_context(transform_output="default"), np.errstate(over="ignore", invalid="ignore"):
-        yield
+def _names_out(fitted: Any, matrix: NDArray[np.float64], names: Sequence[str]) -> tuple[str, ...]:
+    if hasattr(fitted, "get_feature_names_out"):
+        return tuple(map(str, fitted.get_feature_names_out(np.asarray(names, dtype=object))))
+    width = _as_matrix(fitted.transform(matrix[:1])).shape[1]
+    if width != len(names):
+        msg = (
+            f"numeric_transformer cannot name its output: {type(fitted).__name__} turns {len(names)} columns into "
+            f"{width} and has no get_feature_names_out. Give one that has it."
+        )
+        raise ValueError(msg)
+    return tuple(names)
 
 
 def _as_matrix(out: Any) -> NDArray[Any]:

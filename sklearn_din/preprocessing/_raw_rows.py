@@ -54,11 +54,6 @@ class RawRows:
         return columns
 
     @cached_property
-    def number_fields(self) -> tuple[str, ...]:
-        """The behavior-only fields that hold floats."""
-        return tuple(name for name, to in self.roles.fields.items() if to is None and self.lists[name].is_float)
-
-    @cached_property
     def matrix(self) -> NDArray[np.float64]:
         """The numeric columns, shape (n_samples, n_numeric), NaN where missing."""
         advice = "Give one number per row."

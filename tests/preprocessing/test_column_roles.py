@@ -90,9 +90,7 @@ def test_a_column_that_nothing_names_is_ignored_if_all_three_are_given():
 
 
 def test_a_column_whose_role_is_given_as_a_list_without_it_raises():
-    with pytest.raises(
-        ValueError, match=r"Column 'ok' has no role: it holds strings, bytes or booleans \(row 0 has True\)"
-    ):
+    with pytest.raises(ValueError, match=r"Column 'ok' has no role: it holds booleans \(row 0 has True\)"):
         BehaviorEncoder({"hist": "item"}, categorical_features=["name"]).fit(make_frame())
     with pytest.raises(ValueError, match=r"Column 'price' has no role: it holds floats \(row 0 has 1.5\).*all three"):
         BehaviorEncoder({"hist": "item"}, numeric_features=[]).fit(make_frame())

@@ -1,14 +1,18 @@
 """Ids of values, against counting by hand and by Python."""
 
+import copy
 import pickle
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from sklearn_din import BehaviorEncoder
+from sklearn_din.preprocessing import _vocabulary
 from sklearn_din.preprocessing._items import items_of
+from sklearn_din.preprocessing._value_counts import ValueCounts
 from sklearn_din.preprocessing._vocabulary import Vocabulary
 from sklearn_din.utils._columns import read_column
 
@@ -18,7 +22,9 @@ def column(data):
 
 
 def learn(*data, **parameters):
-    return Vocabulary.learn([column(values) for values in data], **parameters)
+    counts = ValueCounts()
+    counts.add([column(values) for values in data])
+    return Vocabulary.learn(counts, **parameters)
 
 
 def test_ids_begin_at_two_in_order_of_frequency_then_value():
@@ -143,3 +149,75 @@ def test_a_pickled_vocabulary_holds_no_value_that_was_cut():
     assert b"kept" in content
     assert b"secret" not in content
     assert pickle.loads(content).encode(column(["kept"])).tolist() == [2]
+
+
+KINDS = {
+    "integers": [7, -3, 2**40, 2**53, 2**53 + 1, 0],
+    "large integers": [2**63, 2**64 - 1, 2**63 + 5],
+    "fractions": [0.5, -1.25, 1e-30],
+    "texts": ["b", "a", "", "ä"],
+    "bytes": [b"b", b"a", b""],
+    "booleans": [True, False],
+    "all": [1, "1", True, b"1", 2.5, -3, 2**63, None, "a", "True"],
+}
+
+
+@pytest.mark.parametrize("max_categories", [None, 2])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_few_values_have_the_ids_that_they_have_among_many(monkeypatch, kind, max_categories):
+    pool = KINDS[kind]
+    vocabulary = learn(pool, max_categories=max_categories)
+    asked = [*pool, *pool[::-1], None, 99, "99", b"99", 0.125, 2**63 + 9]
+    expected = vocabulary.encode(column(asked)).tolist()
+
+    monkeypatch.setattr(_vocabulary, "_FEW", 0)  # any number of values is few
+    ids = vocabulary.encode(column(asked)).tolist()
+
+    assert vocabulary._sorted
+    assert ids == expected
+    assert set(range(2, vocabulary.n_ids)) <= set(ids)
+
+
+def test_a_history_among_many_known_values_is_looked_up_without_hashing_these():
+    known = np.random.default_rng(0).permutation(1000).tolist()
+    vocabulary = learn(known)
+
+    ids = vocabulary.encode(column([[known[3], -1, known[3]], [None, known[7]]]))
+
+    assert list(vocabulary._sorted) == ["integer"]
+    values = vocabulary.values.tolist()
+    assert ids.tolist() == [2 + values.index(known[3]), 1, 2 + values.index(known[3]), 1, 2 + values.index(known[7])]
+
+
+def test_many_values_leave_nothing_behind():
+    vocabulary = learn(list(range(100)))
+
+    vocabulary.encode(column(list(range(100))))
+
+    assert vocabulary._sorted == {}
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_what_speeds_up_lookups_is_not_copied(duplicate):
+    vocabulary = learn([f"item {number}" for number in range(100)])
+    before = pickle.dumps(vocabulary)
+    few = column(["item 5", "none"])
+    ids = vocabulary.encode(few).tolist()
+
+    again = duplicate(vocabulary)
+
+    assert vocabulary._sorted
+    assert again._sorted == {}
+    assert again.encode(few).tolist() == ids
+    assert pickle.dumps(vocabulary) == before
+
+
+def test_the_first_lookups_may_be_those_of_many_threads():
+    values = [f"item {number}" for number in range(2000)]
+    vocabulary = learn(values)
+    asked = [column([values[place], "none"]) for place in range(0, 2000, 50)]
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(vocabulary.encode, asked))
+
+    assert [vocabulary.decode(each).tolist() for each in ids] == [[values[i], None] for i in range(0, 2000, 50)]
