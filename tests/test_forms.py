@@ -13,6 +13,7 @@ from sklearn_din import DINClassifier
 from sklearn_din.estimators._network import ARCHITECTURE
 from sklearn_din.layout import BehaviorField, BehaviorSequence, FeatureLayout, IdColumn
 from sklearn_din.nn import DIN
+from sklearn_din.training import build_net
 
 PAGE = Path(__file__).parents[1] / "docs" / "user_guide" / "forms.rst"
 N_ROWS = 5
@@ -35,7 +36,7 @@ OPTIONS = [
     *(("attention_hidden_layer_sizes", sizes) for sizes in ((), (5,))),
     *(("hidden_layer_sizes", sizes) for sizes in ((), (6,))),
 ]
-OF_TRAINING = {"dropout", "attention_dropout", "behavior_dropout", "embedding_init_std"}
+OF_TRAINING = {"dropout": 0.5, "attention_dropout": 0.5, "behavior_dropout": 0.5, "embedding_init_std": 0.1}
 
 
 def forms_of_the_page():
@@ -298,7 +299,37 @@ def test_each_option_beside_the_defaults_does_what_it_says(layout, batch, option
 
 
 def test_every_option_of_the_network_is_tried_here():
-    assert {option for option, _ in OPTIONS} | OF_TRAINING == set(ARCHITECTURE)
+    assert {option for option, _ in OPTIONS} | OF_TRAINING.keys() == set(ARCHITECTURE)
+
+
+def gradient_of(architecture, layout, batch, n_outputs, *, mixed_precision):
+    """Return all gradients of a training step, one after another, of a network with given weights and dropout."""
+    network = with_random_weights(DIN(layout, n_outputs=n_outputs, **architecture)).float().train()
+    network.set_generator(torch.Generator().manual_seed(0))
+    net = build_net(network, torch.nn.Identity(), mixed_precision=mixed_precision).initialize()
+    single = {name: to_single(column) for name, column in batch.items()}
+    net.raw_output(single).square().mean().backward()
+    return torch.cat([each.grad.flatten() for each in network.parameters() if each.grad is not None])
+
+
+def to_single(column):
+    if isinstance(column, tuple):
+        return to_single(column[0]), column[1]
+    return column.float() if column.is_floating_point() else column
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize(("option", "value"), [*OPTIONS, *OF_TRAINING.items()])
+def test_each_option_has_about_the_gradient_of_float32_in_mixed_precision(layout, batch, option, value, n_outputs):
+    architecture = architecture_of({}) | {option: value}
+    plain, mixed = (
+        gradient_of(architecture, layout, batch, n_outputs, mixed_precision=mixed_precision)
+        for mixed_precision in (False, True)
+    )
+
+    assert mixed.dtype == torch.float32
+    assert not torch.equal(mixed, plain)
+    assert torch.nn.functional.cosine_similarity(mixed, plain, dim=0) > 0.9
 
 
 def test_the_page_gives_the_three_forms_as_their_sources_do():

@@ -22,7 +22,6 @@ from sklearn_din.training import (
     TensorTable,
     WholeTableL2,
     build_net,
-    count_rows,
 )
 
 CPU = torch.device("cpu")
@@ -216,7 +215,7 @@ def linear():
 def test_equation_4_the_squares_over_the_counts_sum_up_over_the_samples_to_those_of_the_table(table, linear):
     w = linear.embedding.weight("item").detach().numpy()[:, 0]
 
-    n = count_rows(linear, rows_of(table, [0, 1, 2, 3]))["item"].numpy()
+    n = rows_of(table, [0, 1, 2, 3]).count(linear)["item"].numpy()
 
     assert {j: n[j] for j in N_ROWS_OF} == N_ROWS_OF
     over_samples = sum(w[j] ** 2 / n[j] for ids in IDS_OF_ROWS for j in ids)
@@ -224,7 +223,7 @@ def test_equation_4_the_squares_over_the_counts_sum_up_over_the_samples_to_those
 
 
 def test_equation_5_batches_of_one_row_decay_an_id_in_one_epoch_by_lambda(table, linear):
-    regularization = MinibatchAwareL2(0.6, count_rows(linear, rows_of(table, [0, 1, 2, 3])))
+    regularization = MinibatchAwareL2(0.6, rows_of(table, [0, 1, 2, 3]).count(linear))
 
     total = sum(regularization_gradient(linear, rows_of(table, [row]), regularization) for row in range(4))
 
@@ -233,7 +232,7 @@ def test_equation_5_batches_of_one_row_decay_an_id_in_one_epoch_by_lambda(table,
 
 
 def test_equation_6_an_id_counts_in_a_batch_once_however_many_of_its_rows_have_it(table, linear):
-    regularization = MinibatchAwareL2(0.6, count_rows(linear, rows_of(table, [0, 1, 2, 3])))
+    regularization = MinibatchAwareL2(0.6, rows_of(table, [0, 1, 2, 3]).count(linear))
 
     added = regularization_gradient(linear, rows_of(table, [0, 1, 3]), regularization)
 
@@ -260,7 +259,7 @@ STEPS = {
 def test_equation_7_a_step_of_sgd_is_the_hand_worked_one(table, linear, kind):
     all_rows, batch = rows_of(table, [0, 1, 2, 3]), rows_of(table, [0, 1], [1.0, 1.0])
     before = linear.embedding.weight("item").detach().clone()
-    regularization = {"minibatch_aware": MinibatchAwareL2(0.6, count_rows(linear, all_rows)), "l2": WholeTableL2(0.6)}
+    regularization = {"minibatch_aware": MinibatchAwareL2(0.6, all_rows.count(linear)), "l2": WholeTableL2(0.6)}
 
     net = build_net(
         linear,

@@ -17,12 +17,15 @@ from sklearn_din.estimators._examples import Examples
 from sklearn_din.estimators._input import as_table
 from sklearn_din.estimators._network import architecture_of, load_module, make_module
 from sklearn_din.estimators._parameters import DINParameters
+from sklearn_din.estimators._preparation import data_of, prepared
 from sklearn_din.estimators._training import train, train_one_pass
 from sklearn_din.estimators._weights import as_shares, check_some_weight, check_weight
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.training import (
     TensorTable,
     build_net,
+    current_processes,
+    draw_seed,
     make_random_source,
     predict_raw,
     resolve_device,
@@ -62,6 +65,14 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
         """Learn what the target is from the training rows (its classes, or its scale), or check it (warm start)."""
 
     @abstractmethod
+    def _start_summary(self):
+        """Return what adds up a target that is read in parts; see ``_summaries``."""
+
+    def _learn_summary(self, summary):
+        """Do as ``_learn_target`` in a first fit, from the ``TargetSummary`` of all rows."""
+        self._learn_target(summary.values, summary.weights, is_first=True)
+
+    @abstractmethod
     def _encode_target(self, y, positions, name):
         """Return the target as the loss wants it; only the rows at ``positions`` must make sense."""
 
@@ -99,12 +110,14 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
             self._check_parameters()
             module, examples = self._check_training(previous, X, y, sample_weight, self._learn_target, WARM_START)
             valid = self._check_validation(X_val, y_val, sample_weight_val)
-            random = make_random_source(self.random_state, self.device_)
+            random = self._make_random_source()
             if valid is None and self.early_stopping:
                 examples, valid = examples.split(self.validation_fraction, random.split)
             if previous is None:
                 self._initialize(module, examples, random)
-            net, evaluation = train(self, module.to(self.device_), examples, valid, random, self._snapshot)
+            rows, validate = prepared(self, examples, valid)
+            data = data_of(examples)
+            net, evaluation = train(self, module.to(self.device_), rows, validate, random, self._snapshot, **data)
             fitted = self._fitted(net, evaluation)
             if evaluation.diverged_:
                 msg = self._divergence("the best weights before it are kept")
@@ -124,11 +137,11 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
             self._check_parameters()
             module, examples = self._check_training(previous, X, y, sample_weight, learn, PARTIAL_FIT)
             goes_on = previous is not None and _is_on(previous.noise, self.device_)
-            random = None if goes_on else make_random_source(self.random_state, self.device_)
+            random = None if goes_on else self._make_random_source()
             if previous is None:
                 self._initialize(module, examples, random, is_part=True)
-            unit = self._unit_of_weight(examples)
-            net, evaluation = train_one_pass(self, module.to(self.device_), examples, random, previous, unit)
+            rows, _ = prepared(self, examples, None, self._unit_of_weight(examples))
+            net, evaluation = train_one_pass(self, module.to(self.device_), rows, random, previous)
             if evaluation.diverged_:
                 raise ValueError(self._divergence("nothing was learnt"))
             records = [{**each, "epoch": n_epochs + each["epoch"]} for each in evaluation.records_]
@@ -237,6 +250,11 @@ class BaseDIN(CallbackSupportMixin, DINParameters, metaclass=ABCMeta):
     def _unit_of_weight(self, examples):
         """Return the weight that counts as 1 in a part of the rows; None where there are no weights."""
         return None if examples.weights is None else examples.weights.mean()
+
+    def _make_random_source(self):
+        """Return the generators of a fit, the same for all processes that share it."""
+        seed, processes = draw_seed(self.random_state), current_processes()
+        return make_random_source(seed if processes is None else processes.first(seed), self.device_)
 
     def _initialize(self, module, examples, random, *, is_part=False):
         """Draw the weights of a network from a private generator; its output is the prior."""

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from sklearn_din.estimators._base import BaseDIN
+from sklearn_din.estimators._summaries import LabelCounts
 from sklearn_din.estimators._weights import as_shares
 from sklearn_din.training import BinaryLogLoss, MulticlassLogLoss
 from sklearn_din.utils._fit_tasks import with_callbacks
@@ -125,6 +126,10 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         Called in training, with the net.
     device : str, default="auto"
         "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", ...
+    mixed_precision : bool, default=False
+        Whether training multiplies matrices in bfloat16, with about three digits, for which GPUs have faster units than
+        for float32; processors are slower with it. Weights, statistics, softmax and loss stay in float32, and so do
+        predictions. Numbers must be scaled.
     n_threads : int or None, default=None
         Threads of torch in ``fit`` and predictions; None leaves their number as it is.
     random_state : int, RandomState instance or None, default=None
@@ -242,6 +247,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
         warm_start=False,
         callbacks=None,
         device="auto",
+        mixed_precision=False,
         n_threads=None,
         random_state=None,
         verbose=0,
@@ -283,6 +289,7 @@ class DINClassifier(ClassifierMixin, BaseDIN):
             warm_start=warm_start,
             callbacks=callbacks,
             device=device,
+            mixed_precision=mixed_precision,
             n_threads=n_threads,
             random_state=random_state,
             verbose=verbose,
@@ -491,11 +498,19 @@ class DINClassifier(ClassifierMixin, BaseDIN):
                 raise ValueError(msg)
         self._weigh_classes(self.classes_)
 
-    def _weigh_classes(self, y):
+    def _start_summary(self):
+        return LabelCounts()
+
+    def _learn_summary(self, summary):
+        super()._learn_summary(summary)
+        self._weigh_classes(summary.values, summary.counts)
+
+    def _weigh_classes(self, y, counts=None):
+        """Read ``class_weight``; ``counts`` are the rows that each of ``y`` stands for, None for one."""
         self._class_weights = None
         if self.class_weight is None:
             return
-        self._class_weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        self._class_weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=counts)
         if not (np.isfinite(self._class_weights).all() and (self._class_weights >= 0).all()):
             msg = f"class_weight must be finite and not negative: got {self.class_weight!r}. Give weights from 0 up."
             raise ValueError(msg)

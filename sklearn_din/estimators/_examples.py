@@ -1,6 +1,7 @@
 """Rows with their target and weight: what is trained on, and what is held out."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ class Examples(NamedTuple):
 
     Attributes
     ----------
-    table : EncodedTable
-        All rows.
+    table : EncodedTable or TableShare
+        All rows, or those of this process.
     target : ndarray of shape (n_samples,)
         Of all rows, as the loss wants it: float32 for one output, int64 class numbers for several.
     y : ndarray of shape (n_samples,)
@@ -29,7 +30,7 @@ class Examples(NamedTuple):
         Which of the rows are meant.
     """
 
-    table: EncodedTable
+    table: Any
     target: NDArray
     y: NDArray
     sample_weight: NDArray[np.float64] | None
@@ -63,6 +64,56 @@ class Examples(NamedTuple):
             return self, None
         train, held_out = self.positions[~is_held_out], self.positions[is_held_out]
         return self._replace(positions=train), self._replace(positions=held_out)
+
+    def alone(self, table: Any) -> "Examples":
+        """Return the meant rows without the others.
+
+        Parameters
+        ----------
+        table : EncodedTable
+            These rows in order.
+
+        Returns
+        -------
+        rows : Examples
+        --------
+            All of whose rows are meant.
+        """
+        chosen, weight = self.positions, self.sample_weight
+        return Examples(
+            table=table,
+            target=self.target[chosen],
+            y=self.y[chosen],
+            sample_weight=None if weight is None else weight[chosen],
+            weight=self.weights,
+            positions=np.arange(len(chosen)),
+        )
+
+    @staticmethod
+    def joined(parts: Sequence["Examples"]) -> "Examples":
+        """Return the rows of parts one after another.
+
+        Parameters
+        ----------
+        parts : sequence of Examples
+            What ``alone`` returned; with weights all or none.
+
+        Returns
+        -------
+        rows : Examples
+        --------
+            All of whose rows are meant.
+        """
+        sample_weights = [part.sample_weight for part in parts if part.sample_weight is not None]
+        weights = [part.weight for part in parts if part.weight is not None]
+        return Examples(
+            table=EncodedTable.concatenate(part.table for part in parts),
+            target=np.concatenate([part.target for part in parts]),
+            y=np.concatenate([part.y for part in parts]),
+            sample_weight=np.concatenate(sample_weights) if sample_weights else None,
+            weight=np.concatenate(weights) if weights else None,
+            positions=np.arange(sum(len(part.positions) for part in parts)),
+        )
 
     def to_rows(self, tensors: TensorTable, unit: float | None = None) -> Rows:
         """Return the meant rows as tensors.

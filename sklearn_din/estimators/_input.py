@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from sklearn_din.layout import FeatureLayout
 from sklearn_din.preprocessing import EncodedTable
+from sklearn_din.training import TableShare
 
 PIPELINE = """
     Pipeline([
@@ -16,14 +17,14 @@ PIPELINE = """
     ])"""
 
 
-def as_table(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> EncodedTable:
+def as_table(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Any:
     """Return ``X`` as a table, and record (``reset``) or check its features.
 
     Parameters
     ----------
     estimator : estimator
         Gets ``n_features_in_`` and, where there are names, ``feature_names_in_``.
-    X : EncodedTable, or array-like or frame of shape (n_samples, n_features)
+    X : EncodedTable, TableShare, or array-like or frame of shape (n_samples, n_features)
         Plain numbers are taken as they are, as float32.
     reset : bool
         True in ``fit``.
@@ -32,7 +33,7 @@ def as_table(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Encoded
 
     Returns
     -------
-    EncodedTable
+    EncodedTable or TableShare
         ``X`` itself, or its numbers.
 
     Raises
@@ -42,7 +43,7 @@ def as_table(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Encoded
     TypeError
         If ``X`` is a frame with columns that are not numbers.
     """
-    if isinstance(X, EncodedTable):
+    if isinstance(X, EncodedTable | TableShare):
         if reset:
             estimator.n_features_in_ = X.shape[1]
             estimator.feature_names_in_ = np.asarray(X.layout.padded_names, dtype=object)

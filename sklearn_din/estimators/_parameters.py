@@ -64,6 +64,7 @@ class DINParameters(DocLinkMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
         "device": [str, torch.device],
+        "mixed_precision": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -108,6 +109,7 @@ class DINParameters(DocLinkMixin, BaseEstimator):
         warm_start=False,
         callbacks=None,
         device="auto",
+        mixed_precision=False,
         n_threads=None,
         random_state=None,
         verbose=0,
@@ -148,6 +150,7 @@ class DINParameters(DocLinkMixin, BaseEstimator):
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device
+        self.mixed_precision = mixed_precision
         self.n_threads = n_threads
         self.random_state = random_state
         self.verbose = verbose

@@ -5,6 +5,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.validation import check_array, column_or_1d
 
 from sklearn_din.estimators._base import BaseDIN, check_prediction
+from sklearn_din.estimators._summaries import NumberMoments
 from sklearn_din.estimators._weights import as_shares
 from sklearn_din.training import SquaredError
 from sklearn_din.utils._fit_tasks import with_callbacks
@@ -119,6 +120,10 @@ class DINRegressor(RegressorMixin, BaseDIN):
         Called in training, with the net.
     device : str, default="auto"
         "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", ...
+    mixed_precision : bool, default=False
+        Whether training multiplies matrices in bfloat16, with about three digits, for which GPUs have faster units than
+        for float32; processors are slower with it. Weights, statistics, softmax and loss stay in float32, and so do
+        predictions. Numbers must be scaled.
     n_threads : int or None, default=None
         Threads of torch in ``fit`` and predictions; None leaves their number as it is.
     random_state : int, RandomState instance or None, default=None
@@ -326,6 +331,9 @@ class DINRegressor(RegressorMixin, BaseDIN):
                 f"{self._scale:g}, and is {mean:g} with {scale:g}. {advice}, or give y in those units."
             )
             raise ValueError(msg)
+
+    def _start_summary(self):
+        return NumberMoments()
 
     def _encode_target(self, y, positions, name):
         with np.errstate(over="ignore"):

@@ -4,20 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
-from sklearn_din.estimators._examples import Examples
 from sklearn_din.estimators._parameters import TrainingLength, training_length
-from sklearn_din.estimators._validation import make_validator
 from sklearn_din.training import (
     EpochListener,
     Evaluation,
     LinearDecay,
     MinibatchAwareL2,
     RandomSource,
-    Rows,
-    TensorTable,
+    TrainingRows,
     WholeTableL2,
     build_net,
-    count_rows,
+    current_processes,
     make_progress,
     n_steps,
     sparse_tables,
@@ -28,10 +25,11 @@ from sklearn_din.utils._fit_tasks import FitTasks
 def train(
     estimator: Any,
     module: Any,
-    examples: Examples,
-    valid: Examples | None,
+    rows: TrainingRows,
+    validate: Callable[[Any], dict[str, float]] | None,
     random: RandomSource,
     snapshot: Callable[..., dict[str, Any]],
+    **data: Any,
 ) -> tuple[Any, Evaluation]:
     """Train all epochs: learning-rate schedule, early stopping, the best weights restored.
 
@@ -41,13 +39,17 @@ def train(
         Its parameters say how; ``layout_`` and ``device_`` are set.
     module : DIN
         Initialized, on its device.
-    examples, valid : Examples
-        To train on, and held out (None for none).
+    rows : TrainingRows
+        To train on.
+    validate : callable or None
+        What scores held-out rows; None where there are none.
     random : RandomSource
         Private generators.
     snapshot : callable
         ``snapshot(net, evaluation, is_kept)`` gives the attributes of an estimator with the weights of ``net``, which
         are those that are kept or of the moment, for scikit-learn's callbacks.
+    **data
+        What those may ask for.
 
     Returns
     -------
@@ -56,24 +58,18 @@ def train(
     evaluation : Evaluation
         What it was judged by.
     """
-    rows = examples.to_rows(TensorTable(examples.table, estimator.device_))
     length = _length(estimator, rows)
-    validate = None
-    if valid is not None:
-        is_same = valid.table is examples.table
-        tensors = rows.table if is_same else TensorTable(valid.table, estimator.device_)
-        validate = make_validator(estimator, valid, tensors)
     evaluation = Evaluation(
         validate,
         steps_per_epoch=n_steps(len(rows), length.batch_size),
         per_epoch=estimator.evaluations_per_epoch,
-        patience=length.patience if estimator.early_stopping and valid is not None else None,
+        patience=length.patience if estimator.early_stopping and validate is not None else None,
         lower_on_plateau=estimator.learning_rate_schedule == "plateau",
     )
     callbacks: list[Any] = [evaluation]
     if estimator.learning_rate_schedule == "linear":
         callbacks.insert(0, LinearDecay(estimator.learning_rate, evaluation.steps_per_epoch * length.max_epochs))
-    tasks = FitTasks(estimator, length.max_epochs, **_data(examples))
+    tasks = FitTasks(estimator, length.max_epochs, **data)
 
     def end_task(net: Any, *, is_kept: bool) -> bool:
         return tasks.end(lambda: snapshot(net, evaluation, is_kept=is_kept))
@@ -93,27 +89,24 @@ def train(
 
 
 def train_one_pass(
-    estimator: Any, module: Any, examples: Examples, random: RandomSource | None, previous: Any, unit: float | None
+    estimator: Any, module: Any, rows: TrainingRows, random: RandomSource | None, previous: Any
 ) -> tuple[Any, Evaluation]:
     """Train one epoch at a constant learning rate, with nothing held out.
 
     Parameters
     ----------
-    estimator, module, examples
+    estimator, module, rows
         As for ``train``.
     random : RandomSource or None
         None to go on as the last net would have gone on.
     previous : skorch.NeuralNet or None
         The last net, whose moments and counts of rows go on; it is left as it is.
-    unit : float or None
-        The weight of a row that counts as 1.
 
     Returns
     -------
     net, evaluation
         As of ``train``.
     """
-    rows = examples.to_rows(TensorTable(examples.table, estimator.device_), unit)
     length = _length(estimator, rows)._replace(max_epochs=1)
     evaluation = Evaluation(
         None,
@@ -134,10 +127,10 @@ def train_one_pass(
     return net, evaluation
 
 
-def _length(estimator: Any, rows: Rows) -> TrainingLength:
+def _length(estimator: Any, rows: TrainingRows) -> TrainingLength:
     return training_length(
         len(rows),
-        mean_behaviors=rows.table.mean_behaviors,
+        mean_behaviors=rows.mean_behaviors,
         batch_size=estimator.batch_size,
         max_epochs=estimator.max_epochs,
         n_iter_no_change=estimator.n_iter_no_change,
@@ -148,7 +141,7 @@ def _length(estimator: Any, rows: Rows) -> TrainingLength:
 def _net(
     estimator: Any,
     module: Any,
-    rows: Rows,
+    rows: TrainingRows,
     length: TrainingLength,
     callbacks: list[Any],
     shuffling: Any,
@@ -160,7 +153,9 @@ def _net(
     ``callbacks`` hold the ``Evaluation``; the user's own come last.
     """
     evaluation = next(each for each in callbacks if isinstance(each, Evaluation))
-    progress = make_progress(evaluation, length.max_epochs) if estimator.verbose else None
+    processes = current_processes()
+    is_shown = estimator.verbose and (processes is None or processes.rank == 0)
+    progress = make_progress(evaluation, length.max_epochs) if is_shown else None
     shown = [] if progress is None else [progress]
     module.set_generator(noise)
     with nullcontext() if progress is None else closing(progress):
@@ -177,31 +172,23 @@ def _net(
             batch_size=length.batch_size,
             unknown_rate=estimator.unknown_rate,
             sparse=_sparse_tables(estimator),
+            mixed_precision=bool(estimator.mixed_precision),
             shuffling=shuffling,
             noise=noise,
+            processes=processes,
         )
 
 
-def _regularization(estimator: Any, module: Any, rows: Rows, earlier: dict[Any, Any] | None) -> Any:
+def _regularization(estimator: Any, module: Any, rows: TrainingRows, earlier: dict[Any, Any] | None) -> Any:
     if estimator.embedding_regularization is None or estimator.embedding_alpha == 0:
         return None
     if estimator.embedding_regularization == "l2":
         return WholeTableL2(estimator.embedding_alpha)
-    return MinibatchAwareL2(estimator.embedding_alpha, count_rows(module, rows, estimator.unknown_rate, earlier))
+    counts = rows.count(module, estimator.unknown_rate, earlier)
+    return MinibatchAwareL2(estimator.embedding_alpha, counts, current_processes())
 
 
 def _sparse_tables(estimator: Any) -> frozenset[str]:
     """Return the tables that are trained by the rows in the batch; "l2" pulls at all rows."""
     is_whole = estimator.embedding_regularization == "l2" and estimator.embedding_alpha > 0
     return frozenset() if is_whole else sparse_tables(estimator.layout_, estimator.sparse_embeddings)
-
-
-def _data(examples: Examples) -> dict[str, Any]:
-    """Return what scikit-learn's callbacks may ask for: the training rows, without those held out."""
-    positions = examples.positions
-    weight = examples.sample_weight
-    return {
-        "X": lambda: examples.table[positions],
-        "y": lambda: examples.y[positions],
-        "metadata": None if weight is None else {"sample_weight": weight[positions]},
-    }

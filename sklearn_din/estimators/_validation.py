@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.metrics import get_scorer
 
 from sklearn_din.estimators._examples import Examples
-from sklearn_din.training import TensorTable, predict_raw
+from sklearn_din.training import TensorTable, current_processes, predict_raw, predict_raw_together
 
 
 def make_validator(estimator: Any, valid: Examples, tensors: TensorTable) -> Callable[[Any], dict[str, float]]:
@@ -32,9 +32,13 @@ def make_validator(estimator: Any, valid: Examples, tensors: TensorTable) -> Cal
     held_out = valid.to_rows(tensors)
     weight = None if held_out.weight is None else held_out.weight.cpu()
     score = None if estimator.scoring == "loss" else _score_of(estimator, valid)
+    processes = current_processes()
 
     def validate(net: Any) -> dict[str, float]:
-        raw = predict_raw(net.module_, tensors, held_out.positions).float()
+        if processes is None:
+            raw = predict_raw(net.module_, tensors, held_out.positions).float()
+        else:
+            raw = predict_raw_together(net.module_, tensors, held_out.positions, processes).float()
         loss = float(net.criterion_(raw, held_out.target.cpu(), weight))
         if score is None or not math.isfinite(loss):  # a scorer may raise at predictions that are not finite
             return {"valid_loss": loss, "valid_score": -loss}

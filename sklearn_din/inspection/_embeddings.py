@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_din.inspection._models import split_model
+from sklearn_din.estimators._fitted import split_model
 from sklearn_din.layout import FIRST_ID
 
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_din.estimators import DINClassifier, DINRegressor
+from sklearn_din.estimators._fitted import split_model
 from sklearn_din.preprocessing import BehaviorEncoder, EncodedTable
 from sklearn_din.training import TensorTable, predict_attention
 from sklearn_din.utils._frames import Frame, read_frame
@@ -84,36 +84,6 @@ def encode_rows(model: Any, X: Any) -> EncodedRows:
     return EncodedRows(table, estimator, None if encoder is None else read_frame(X))
 
 
-def split_model(model: Any) -> tuple[BehaviorEncoder | None, Any]:
-    """Return encoder and estimator of a fitted model.
-
-    Parameters
-    ----------
-    model : Pipeline or estimator
-        As for ``encode_rows``.
-
-    Returns
-    -------
-    (BehaviorEncoder or None, DINClassifier or DINRegressor)
-        An estimator alone has no encoder.
-
-    Raises
-    ------
-    TypeError
-        If a pipeline does not begin with an encoder, or the model does not end with an estimator of this library.
-    NotFittedError
-        If the model is not fitted.
-    """
-    if isinstance(model, Pipeline) and not isinstance(model[0], BehaviorEncoder):
-        msg = (
-            f"The pipeline must begin with a BehaviorEncoder; it begins with {type(model[0]).__name__}. "
-            "Give the part of the pipeline from the encoder on, and the rows that reach it."
-        )
-        raise TypeError(msg)
-    estimator = final_estimator(model)
-    return (model[0] if isinstance(model, Pipeline) else None), estimator
-
-
 def find_encoder(model: Any, names: Sequence[str]) -> BehaviorEncoder | None:
     """Return the encoder whose columns are those that a model takes.
 
@@ -147,39 +117,6 @@ def find_encoder(model: Any, names: Sequence[str]) -> BehaviorEncoder | None:
             keeps_names = not position or set(getattr(encoder, "feature_names_in_", ())) == set(names)
             return encoder if keeps_names else None
     return None
-
-
-def final_estimator(model: Any) -> Any:
-    """Return the estimator of this library that a fitted model is or ends with.
-
-    Parameters
-    ----------
-    model : Pipeline or estimator
-        Of any first steps.
-
-    Returns
-    -------
-    DINClassifier or DINRegressor
-        Fitted.
-
-    Raises
-    ------
-    TypeError
-        If there is none.
-    NotFittedError
-        If it is not fitted.
-    """
-    estimator = model[-1] if isinstance(model, Pipeline) else model
-    if not isinstance(estimator, DINClassifier | DINRegressor):
-        is_search = hasattr(estimator, "best_estimator_")
-        advice = "Give its best_estimator_." if is_search else "Give a fitted model that it holds, if any."
-        msg = (
-            "The model must be a DINClassifier or a DINRegressor, or a pipeline that ends with one: "
-            f"got {type(estimator).__name__}. {advice}"
-        )
-        raise TypeError(msg)
-    check_is_fitted(estimator)
-    return estimator
 
 
 def _held_by(model: Any) -> Any:

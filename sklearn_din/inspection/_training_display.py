@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_din.estimators import DINRegressor
-from sklearn_din.inspection._models import final_estimator
+from sklearn_din.estimators._fitted import final_estimator
 from sklearn_din.inspection._pyplot import check_axes, closed_on_error, import_pyplot
 
 MOST_MARKERS = 40  # points of a line that are marked one by one

@@ -7,18 +7,20 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sklearn_din.nn._activations import Dice
-from sklearn_din.nn._blocked_scores import DiceLayer, Moments, blocked_scores, blocked_scores_of
+from sklearn_din.nn._blocked_scores import DiceLayer, blocked_scores, blocked_scores_of
 from sklearn_din.nn._checks import check_offsets, check_option, check_width
 from sklearn_din.nn._layers import reset_children
 from sklearn_din.nn._mlp import MLP
+from sklearn_din.nn._moments import Moments
 from sklearn_din.nn._segments import segment_ids, segment_mean, segment_softmax, segment_sum, segment_weighted_sum
+from sklearn_din.nn._share import Shared
 
 INTERACTIONS = ("difference_product", "outer", "concatenation")
 NORMALIZATIONS = ("softmax", "sigmoid", None)
 UNIFORM_POOLINGS = ("mean", "sum")
 
 
-class ActivationUnit(nn.Module):
+class ActivationUnit(Shared):
     """The local activation unit: scores each behavior of a history against the candidate.
 
     A small fully connected network on the candidate ``a``, the behavior ``e`` and their interaction. Its parameters are
@@ -132,12 +134,12 @@ class ActivationUnit(nn.Module):
         of_row = functional.linear(candidate, of_candidate, self.mlp.first.bias)  # (batch_size, units)
         if self._in_blocks(behaviors):
             return self._score_in_blocks(of_row, candidate, behaviors, of_behavior, of_products, rows)
-        units = of_row.index_select(0, rows).addmm_(behaviors, of_behavior.T)  # (n_behaviors, units)
+        units = _add_product(of_row.index_select(0, rows), behaviors, of_behavior)  # (n_behaviors, units)
         if of_products.shape[1]:
             products = self._products(candidate.index_select(0, rows), behaviors[:, : self.candidate_dim])
-            units = units.addmm_(products, of_products.T)
+            units = _add_product(units, products, of_products)
         scores: Tensor = self.mlp.after_first(units).squeeze(1)  # (n_behaviors,)
-        return scores
+        return scores.to(behaviors.dtype)  # a softmax in bfloat16 would know three digits of the weights
 
     def _first_weights(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the weights of candidate, behaviors and products in the first layer, each (units, columns)."""
@@ -157,11 +159,12 @@ class ActivationUnit(nn.Module):
         return candidate * behaviors  # (n_behaviors, candidate_dim)
 
     def _in_blocks(self, behaviors: Tensor) -> bool:
-        """Whether ``blocked_scores`` applies; a GPU has no use for it, and one behavior no statistics."""
+        """Whether ``blocked_scores`` applies; a GPU and autocast have no use for it, and one behavior no statistics."""
         has_one_mode = all(each.training == self.training for each in self.mlp.hidden.modules())
-        if not (self.can_block and has_one_mode) or behaviors.is_cuda:
+        if not (self.can_block and has_one_mode) or behaviors.is_cuda or _is_autocast(behaviors):
             return False
-        return behaviors.shape[0] > 1 if self.training else not torch.is_grad_enabled()
+        n_behaviors = behaviors.shape[0] if self.share is None else self.share.n_rows
+        return n_behaviors > 1 if self.training else not torch.is_grad_enabled()
 
     def _score_in_blocks(
         self,
@@ -183,11 +186,24 @@ class ActivationUnit(nn.Module):
         if not self.training:
             known = [Moments(each.running_mean, each.running_var) for each in normalizations]
             return blocked_scores_of(known, *tensors, rows=rows, eps=eps)
-        scores, moments = blocked_scores(*tensors, rows=rows, eps=eps)
-        n = behaviors.shape[0]
+        n, processes = behaviors.shape[0], None
+        if self.share is not None:
+            n, _, processes = self.share
+        scores, moments = blocked_scores(*tensors, rows=rows, eps=eps, processes=processes)
         for each, (mean, variance) in zip(normalizations, moments, strict=True):
             each.track(mean, variance * (n / (n - 1)))
         return scores
+
+
+def _add_product(units: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """Return ``units + x @ weight.T``, in place but under autocast, which leaves what is in place in its precision."""
+    if _is_autocast(x):
+        return torch.addmm(units, x, weight.T)
+    return units.addmm_(x, weight.T)
+
+
+def _is_autocast(x: Tensor) -> bool:
+    return torch.is_autocast_enabled(x.device.type)
 
 
 class AttentionPooling(nn.Module):

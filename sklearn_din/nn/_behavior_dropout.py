@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from sklearn_din.layout import BehaviorSequence
 from sklearn_din.nn._batch import Batch, offsets_of, values_of
-from sklearn_din.nn._segments import segment_ids
+from sklearn_din.nn._segments import gather_segments, segment_ids
+from sklearn_din.nn._share import BatchShare
 
 
 class BehaviorDropout(nn.Module):
@@ -46,13 +47,15 @@ class BehaviorDropout(nn.Module):
         self.p = p
         self.generator: Generator | None = None
 
-    def forward(self, batch: Batch) -> tuple[Batch, dict[str, Tensor]]:
+    def forward(self, batch: Batch, share: BatchShare | None = None) -> tuple[Batch, dict[str, Tensor]]:
         """Drop behaviors in training.
 
         Parameters
         ----------
         batch : dict
             Tensors by column.
+        share : BatchShare, default=None
+            Which part of a batch it is; gets the ``behaviors`` that are left. None for a whole batch.
 
         Returns
         -------
@@ -63,11 +66,16 @@ class BehaviorDropout(nn.Module):
             history is empty); no sequences where nothing was dropped.
         """
         if not self.training or self.p == 0:
+            if share is not None:
+                share.behaviors |= {sequence.name: share.values(sequence.name) for sequence in self.sequences}
             return batch, {}
         thinned, factors = dict(batch), {}
         for sequence in self.sequences:
             offsets = offsets_of(batch, sequence.name)
-            kept, left = self._draw(offsets, values_of(batch, sequence.name).shape[0])
+            if share is None:
+                kept, left = self._draw(offsets, values_of(batch, sequence.name).shape[0])
+            else:
+                kept, left = self._draw_share(offsets, sequence.name, share)
             for field in sequence.fields:
                 thinned[field.name] = values_of(batch, field.name).index_select(0, kept), left
             factor = offsets.diff().clamp(min=1) / left.diff().clamp(min=1)  # (batch_size,)
@@ -83,6 +91,16 @@ class BehaviorDropout(nn.Module):
         is_kept = drawn >= torch.minimum(share, greatest).index_select(0, rows)
         kept_before = functional.pad(is_kept.cumsum(0), (1, 0))
         return is_kept.nonzero().squeeze(1), kept_before.index_select(0, offsets).to(offsets.dtype)
+
+    def _draw_share(self, offsets: Tensor, name: str, share: BatchShare) -> tuple[Tensor, Tensor]:
+        """Draw for the whole batch, and return the places and offsets of what is kept of the part that is here."""
+        whole, rows = share.offsets[name], share.rows.rows
+        kept, left = self._draw(whole, int(whole[-1]))
+        share.behaviors[name] = share.segments(left)
+        positions, own_left = gather_segments(left, rows)
+        shift = whole.index_select(0, rows) - offsets[:-1]  # (batch_size,)
+        own_kept = kept.index_select(0, positions) - shift.index_select(0, segment_ids(own_left, len(positions)))
+        return own_kept, own_left.to(offsets.dtype)
 
     def extra_repr(self) -> str:
         """Return the parameters that ``repr`` shows."""

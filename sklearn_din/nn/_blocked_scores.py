@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from sklearn_din.nn._inference import linear
+from sklearn_din.nn._moments import Moments, combined, combined_over, moments_of
 from sklearn_din.nn._once import differentiable_once
+from sklearn_din.nn._processes import Processes
 
 BLOCK = 2048  # behaviors: 80 units of so many are 640 KiB
 
@@ -30,13 +33,6 @@ class DiceLayer(NamedTuple):
     bias: Tensor
 
 
-class Moments(NamedTuple):
-    """Mean and biased variance of the pre-activations of a hidden layer, each of shape (units,)."""
-
-    mean: Tensor
-    variance: Tensor
-
-
 def blocked_scores(
     of_row: Tensor,
     candidate: Tensor,
@@ -47,6 +43,7 @@ def blocked_scores(
     *,
     rows: Tensor,
     eps: float,
+    processes: Processes | None = None,
     block: int = BLOCK,
 ) -> tuple[Tensor, list[Moments]]:
     """Score behaviors with the statistics of this batch, keeping nothing but the pre-activations.
@@ -62,7 +59,7 @@ def blocked_scores(
     candidate : Tensor of shape (batch_size, candidate_dim)
         Factors of the first columns of the behaviors; without columns, there are no products.
     behaviors : Tensor of shape (n_behaviors, behavior_dim)
-        At least two.
+        At least two, those of all processes together.
     of_behavior : Tensor of shape (behavior_dim, units)
         Weights of the behaviors in the first layer.
     of_products : Tensor of shape (candidate_dim, units)
@@ -73,6 +70,8 @@ def blocked_scores(
         The row that each behavior belongs to.
     eps : float
         Of Dice.
+    processes : Processes, default=None
+        Who has the other behaviors of the batch; None where all are here.
     block : int, default=2048
         Behaviors at a time, about: they are shared out evenly.
 
@@ -84,10 +83,10 @@ def blocked_scores(
         One for each layer.
     """
     n_blocks = max(1, round(len(behaviors) / block))
-    block = math.ceil(len(behaviors) / n_blocks)
+    block = max(1, math.ceil(len(behaviors) / n_blocks))
     flat = [tensor for layer in layers for tensor in layer]
     scores, *moments = _BlockedScores.apply(
-        rows, eps, block, of_row, candidate, behaviors, of_behavior, of_products, *flat
+        rows, eps, processes, block, of_row, candidate, behaviors, of_behavior, of_products, *flat
     )
     return scores.squeeze(1), [Moments(*pair) for pair in zip(moments[::2], moments[1::2], strict=True)]
 
@@ -120,13 +119,13 @@ def blocked_scores_of(
         Scores.
     """
     dices = [_Dice(layer.alpha, pair, eps) for layer, pair in zip(layers, moments, strict=True)]
+    first = torch.cat([of_behavior, of_products]).T.contiguous()  # (units, behavior_dim + candidate_dim)
     scores = behaviors.new_empty(len(behaviors), 1)
     for e, row, out in zip(behaviors.split(block), rows.split(block), scores.split(block), strict=True):
-        h = of_row.index_select(0, row).addmm_(e, of_behavior)
-        if len(of_products):
-            h.addmm_(_products(candidate, e, row), of_products)
+        x = torch.cat([e, _products(candidate, e, row)], dim=1) if len(of_products) else e
+        h = linear(x, first, None).add_(of_row.index_select(0, row))
         for dice, layer in zip(dices, layers, strict=True):
-            h = torch.addmm(layer.bias, dice(h), layer.weight.T)
+            h = linear(dice(h), layer.weight, layer.bias)
         out.copy_(h)
     return scores.squeeze(1)
 
@@ -139,6 +138,7 @@ class _BlockedScores(torch.autograd.Function):
         ctx: Any,
         rows: Tensor,
         eps: float,
+        processes: Processes | None,
         block: int,
         of_row: Tensor,
         candidate: Tensor,
@@ -149,27 +149,30 @@ class _BlockedScores(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         layers = _layers(flat)
         h = behaviors.new_empty(len(behaviors), of_behavior.shape[1])
+        sizes = [len(part) for part in behaviors.split(block)]
         n_products, parts = len(of_products), []
         for h_part, e, row in zip(h.split(block), behaviors.split(block), rows.split(block), strict=True):
             torch.index_select(of_row, 0, row, out=h_part)
             h_part.addmm_(e, of_behavior)
             if n_products:
                 h_part.addmm_(_products(candidate, e, row), of_products)
-            parts.append(_moments(h_part))
+            parts.append(moments_of(h_part))
         kept, moments = [], []
         for layer in layers:
             kept.append(h)
-            moments.append(_combined(parts, len(behaviors), block))
+            moments.append(combined(parts, sizes))
+            if processes is not None:
+                moments[-1] = combined_over(processes, moments[-1], len(behaviors))
             dice = _Dice(layer.alpha, moments[-1], eps)
             h = behaviors.new_empty(len(behaviors), len(layer.weight))
             parts = []
             for before, after in zip(kept[-1].split(block), h.split(block), strict=True):
                 torch.addmm(layer.bias, dice(before), layer.weight.T, out=after)
                 if layer is not layers[-1]:
-                    parts.append(_moments(after))
+                    parts.append(moments_of(after))
         flat_moments = [tensor for pair in moments for tensor in pair]
         ctx.save_for_backward(rows, of_row, candidate, behaviors, of_behavior, of_products, *flat, *kept, *flat_moments)
-        ctx.eps, ctx.block, ctx.n_layers = eps, block, len(layers)
+        ctx.eps, ctx.processes, ctx.block, ctx.n_layers = eps, processes, block, len(layers)
         ctx.mark_non_differentiable(*flat_moments)
         return h, *flat_moments
 
@@ -189,7 +192,7 @@ class _BlockedScores(torch.autograd.Function):
                 x = dice.backward(h, d_after @ layer.weight, out=out)
                 d_weight.addmm_(d_after.T, x)
                 d_bias += d_after.sum(0)
-            gradient = dice.completed(d_h, kept[i], block)
+            gradient = dice.completed(d_h, kept[i], block, ctx.processes)
             d_flat = [dice.d_alpha, d_weight, d_bias, *d_flat]
         d_of_row, d_candidate, d_behaviors = map(torch.zeros_like, (of_row, candidate, behaviors))
         d_of_behavior, d_of_products = torch.zeros_like(of_behavior), torch.zeros_like(of_products)
@@ -205,7 +208,7 @@ class _BlockedScores(torch.autograd.Function):
                 d_products = d_units @ of_products.T
                 d_candidate.index_add_(0, row, d_products * shared)
                 d_e[:, :n_products].addcmul_(d_products, a)
-        return None, None, None, d_of_row, d_candidate, d_behaviors, d_of_behavior, d_of_products, *d_flat
+        return None, None, None, None, d_of_row, d_candidate, d_behaviors, d_of_behavior, d_of_products, *d_flat
 
 
 class _Dice:
@@ -250,11 +253,16 @@ class _DiceBackward:
         """The gradient by ``alpha``, once all blocks are through."""
         return self.sums[0]
 
-    def completed(self, d_h: Tensor, h: Tensor, block: int) -> Iterator[Tensor]:
+    def completed(self, d_h: Tensor, h: Tensor, block: int, processes: Processes | None) -> Iterator[Tensor]:
         """Yield the blocks of ``d_h``, with the gradient through mean and variance, once all are through."""
-        factor = self.scale * self.rest / -len(h)
-        by_variance = factor * self.sums[2]
-        constant = factor * self.sums[1] + by_variance * self.shift
+        _, d_shift, d_scale = self.sums
+        n_behaviors: int | Tensor = len(h)
+        if processes is not None:
+            sums = torch.stack([d_shift, d_scale, torch.full_like(d_shift, len(h))])
+            d_shift, d_scale, n_behaviors = processes.sum(sums)
+        factor = self.scale * self.rest / -n_behaviors
+        by_variance = factor * d_scale
+        constant = factor * d_shift + by_variance * self.shift
         for d_h_part, h_part in zip(d_h.split(block), h.split(block), strict=True):
             yield d_h_part.sub_(torch.addcmul(constant, h_part, by_variance * self.scale))
 
@@ -266,17 +274,3 @@ def _layers(flat: Sequence[Tensor]) -> list[DiceLayer]:
 def _products(candidate: Tensor, behaviors: Tensor, rows: Tensor) -> Tensor:
     """Return the products of a block of behaviors with their candidates: (block, candidate_dim)."""
     return behaviors[:, : candidate.shape[1]] * candidate.index_select(0, rows)
-
-
-def _moments(h: Tensor) -> Moments:
-    mean = h.mean(0)
-    return Moments(mean, (h - mean).square_().mean(0))
-
-
-def _combined(parts: Sequence[Moments], n: int, block: int) -> Moments:
-    """Return the moments of all ``n`` behaviors from those of the blocks."""
-    means, variances = (torch.stack(tensors) for tensors in zip(*parts, strict=True))  # (n_blocks, units)
-    sizes = [min(block, n - start) for start in range(0, n, block)]
-    shares = means.new_tensor(sizes)[:, None] / n
-    mean = (shares * means).sum(0)
-    return Moments(mean, (shares * (variances + (means - mean).square())).sum(0))

@@ -16,6 +16,7 @@ from sklearn_din.nn._embedding import FeatureEmbedding
 from sklearn_din.nn._layers import reset_children
 from sklearn_din.nn._matches import match_counts as count_matches
 from sklearn_din.nn._mlp import MLP
+from sklearn_din.nn._share import BatchShare, set_share
 
 POOLINGS = ("attention", *UNIFORM_POOLINGS)
 
@@ -129,6 +130,7 @@ class DIN(nn.Module):
     ) -> None:
         super().__init__()
         check_option("pooling", pooling, POOLINGS)
+        self._share: BatchShare | None = None
         self.interest_product = interest_product
         self.match_counts = match_counts
         self.embedding = FeatureEmbedding(
@@ -192,6 +194,22 @@ class DIN(nn.Module):
             if isinstance(module, Dropout | BehaviorDropout):
                 module.generator = generator
 
+    def set_share(self, share: BatchShare | None) -> None:
+        """Say which part of a batch the next one is, where several processes have a part each.
+
+        In training the parts are then computed as the whole batch would be: statistics are those of all rows, random
+        numbers are drawn for all. All processes call the network and compute gradients at the same time.
+
+        Parameters
+        ----------
+        share : BatchShare or None
+            None for a whole batch.
+        """
+        self._share = share
+        set_share(self.mlp.modules(), None if share is None else share.rows)
+        if share is None:
+            set_share(self.poolings.modules(), None)
+
     def forward(self, batch: Batch) -> Tensor:
         """Compute the logits.
 
@@ -223,7 +241,10 @@ class DIN(nn.Module):
             counts.
         """
         check_batch(batch, self.embedding.layout)
-        thinned, factors = self.behavior_dropout(batch)
+        thinned, factors = self.behavior_dropout(batch, self._share)
+        if self._share is not None:
+            for sequence, pooling in zip(self.embedding.layout.sequences, self.poolings, strict=True):
+                set_share(pooling.modules(), self._share.behaviors.get(sequence.name))
         embedded = self.embedding(thinned)
         interests, products = [], []
         for (name, sequence), pooling in zip(embedded.sequences.items(), self.poolings, strict=True):

@@ -3,12 +3,14 @@
 import math
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
+
+from sklearn_din.nn._share import Shared
 
 N_LEVELS = 2**16  # of an int16
 
 
-class Dropout(nn.Module):
+class Dropout(Shared):
     """Zeros in random places in training, the rest scaled up to keep the mean; the identity in inference.
 
     Parameters
@@ -65,9 +67,11 @@ class Dropout(nn.Module):
 
     def _levels(self, x: Tensor) -> Tensor:
         """Draw one of the 65,536 values of an int16 for each value: four from one draw, which is what takes time."""
-        draws = torch.empty(math.ceil(x.numel() / 4), dtype=torch.int64, device=x.device)
+        shape = x.shape if self.share is None else torch.Size((self.share.n_rows, *x.shape[1:]))
+        draws = torch.empty(math.ceil(shape.numel() / 4), dtype=torch.int64, device=x.device)
         draws.random_(torch.iinfo(torch.int64).min, None, generator=self.generator)
-        return draws.view(torch.int16)[: x.numel()].view(x.shape)
+        levels = draws.view(torch.int16)[: shape.numel()].view(shape)
+        return levels if self.share is None else levels.index_select(0, self.share.rows)
 
     def extra_repr(self) -> str:
         """Return the parameters that ``repr`` shows."""

@@ -193,7 +193,9 @@ class FeatureEmbedding(nn.Module):
         hinges = self._hinges(batch)
         bags = [segment_mean(vectors[bag.name], offsets_of(batch, bag.name)) for bag in self.layout.bags]
         context = [vectors[column.name] for column in self.layout.context]
-        none = torch.zeros((batch_size_of(batch), 0), device=values_of(batch, self.layout.columns[0]).device)
+        device = values_of(batch, self.layout.columns[0]).device
+        dtype = next(self.parameters(), torch.empty(0)).dtype
+        none = torch.zeros((batch_size_of(batch), 0), dtype=dtype, device=device)
         return Embedded(
             candidate=_join([vectors[name] for name in self.layout.candidates], none),
             sequences={

@@ -6,6 +6,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from sklearn_din.nn._moments import normalized_together
+from sklearn_din.nn._share import Share, Shared
+
 
 class Linear(nn.Linear):
     """``torch.nn.Linear`` that can draw its initial values from a given generator."""
@@ -26,7 +29,7 @@ class Linear(nn.Linear):
         nn.init.uniform_(self.bias, -bound, bound, generator=generator)
 
 
-class BatchNormalization(nn.Module):
+class BatchNormalization(Shared):
     """Columns with mean 0 and variance 1: within the batch in training, by moving averages in inference.
 
     The variance of a batch is the biased one in training, and enters the moving average unbiased (divided by one less
@@ -90,14 +93,25 @@ class BatchNormalization(nn.Module):
         Tensor of shape (n, num_features)
             Normalized.
         """
-        if not self.training or x.shape[0] < 2:
+        n_rows = x.shape[0] if self.share is None else self.share.n_rows
+        if not self.training or n_rows < 2:
             return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        if self.share is not None:
+            return self._normalized_share(x, self.share)
         mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         out = functional.batch_norm(
             x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
         )
         self.track(mean, variance)
         return out
+
+    def _normalized_share(self, x: Tensor, share: Share) -> Tensor:
+        precise = x.to(self.running_mean.dtype)  # of autocast, which rounds x
+        out, (mean, variance) = normalized_together(precise, share.processes, n_rows=share.n_rows, eps=self.eps)
+        self.track(mean, variance * (share.n_rows / (share.n_rows - 1)))
+        if self.weight is not None and self.bias is not None:
+            out = torch.addcmul(self.bias, out, self.weight)
+        return out.to(x.dtype)
 
     def track(self, mean: Tensor, variance: Tensor) -> None:
         """Enter a batch into the moving averages.

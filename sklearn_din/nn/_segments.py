@@ -142,3 +142,28 @@ def segment_softmax(scores: Tensor, offsets: Tensor, rows: Tensor | None = None)
     exponentials = (scores - greatest.index_select(0, rows)).exp()  # (n_behaviors,)
     totals = segment_sum(exponentials, offsets, rows)  # (batch_size,)
     return exponentials / totals.index_select(0, rows)
+
+
+def gather_segments(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where the values of some segments are.
+
+    Parameters
+    ----------
+    offsets : Tensor of shape (n_segments + 1,), int32 or int64
+        Where the segments begin, and the end of the last.
+    rows : Tensor of shape (batch_size,), int64
+        Which of them.
+
+    Returns
+    -------
+    positions : Tensor of shape (n_behaviors,), int64
+        Of their values among all, segment by segment.
+    offsets : Tensor of shape (batch_size + 1,)
+        Of the chosen segments.
+    """
+    start = offsets.index_select(0, rows)
+    lengths = offsets.index_select(0, rows + 1) - start
+    new = torch.zeros(len(rows) + 1, dtype=offsets.dtype, device=offsets.device)
+    torch.cumsum(lengths, 0, out=new[1:])
+    shift = torch.repeat_interleave(start - new[:-1], lengths)  # (n_behaviors,)
+    return shift.add_(torch.arange(len(shift), device=offsets.device)), new

@@ -1,98 +1,84 @@
-"""Whole mini-batches of flat tensors from an ``EncodedTable``: no padding, no Python per row."""
+"""What one fit trains on, and mini-batches of it in random order."""
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_din.layout import UNKNOWN_ID, FeatureLayout
+from sklearn_din.layout import UNKNOWN_ID
+from sklearn_din.nn import DIN
 from sklearn_din.nn._batch import Batch
-from sklearn_din.preprocessing import EncodedTable
+from sklearn_din.nn._share import BatchShare, Share
+from sklearn_din.training._counts import count_rows
+from sklearn_din.training._prediction import predict_raw
+from sklearn_din.training._tensor_table import TensorTable
 
 
-class TensorTable:
-    """The columns of an ``EncodedTable`` as tensors on a device, from which any rows are gathered at once.
+class TrainingRows(Dataset):
+    """What one fit trains on, wherever it lies: its length is the number of rows."""
 
-    Parameters
-    ----------
-    table : EncodedTable
-        Read once; on the CPU the flat values of its list columns are shared, not copied.
-    device : torch.device
-        Where the tensors lie and the batches are gathered.
-    """
-
-    def __init__(self, table: EncodedTable, device: torch.device) -> None:
-        layout = table.layout
-        self.layout: FeatureLayout = layout
-        self.n_rows = len(table)
-        self.device = device
-        self._ids = {column.name: self._tensor(table[column.name]) for column in layout.categorical}
-        self._numeric = self._tensor(_stacked(table, layout.numeric))  # (n_samples, n_numeric)
-        self._groups = [tuple(field.name for field in sequence.fields) for sequence in layout.sequences]
-        self._groups += [(column.name,) for column in layout.bags]
-        self._values = {name: self._tensor(table.ragged(name).values) for name in layout.list_columns}
-        self._offsets = {names[0]: self._tensor(table.ragged(names[0]).offsets) for names in self._groups}
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        array = np.ascontiguousarray(array)
-        if not array.flags.writeable:  # torch can't mark a tensor as read-only and warns
-            array = array.copy()
-        return torch.from_numpy(array).to(self.device)
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     @property
+    @abstractmethod
     def mean_behaviors(self) -> float:
         """Behaviors per row, those of all sequences together."""
-        names = [sequence.name for sequence in self.layout.sequences]
-        return sum(len(self._values[name]) for name in names) / max(self.n_rows, 1)
 
-    def lengths(self, name: str) -> Tensor:
-        """Return the behaviors in each row of a sequence or bag, shape (n_samples,), int64."""
-        return self._offsets[name].diff()
-
-    def batch(self, rows: Tensor) -> Batch:
-        """Gather rows.
+    @abstractmethod
+    def batches(self, **parameters: Any) -> Iterable["MiniBatch"]:
+        """Return an epoch of shuffled mini-batches, which has a length.
 
         Parameters
         ----------
-        rows : Tensor of shape (batch_size,), int64
-            Positions, on the device of the table.
+        **parameters
+            Of ``ShuffledBatches``.
 
         Returns
         -------
-        Batch
-            Scalars as ``(batch_size,)``, list columns as ``(values, offsets)``; fields of one sequence share offsets.
+        iterable of MiniBatch
+            In a new order each time.
         """
-        batch: Batch = {name: ids.index_select(0, rows) for name, ids in self._ids.items()}
-        batch.update(zip(self.layout.numeric, self._numeric.index_select(0, rows).unbind(1), strict=True))
-        for names in self._groups:
-            positions, offsets = _gather(self._offsets[names[0]], rows)
-            batch.update({name: (self._values[name].index_select(0, positions), offsets) for name in names})
-        return batch
 
+    @abstractmethod
+    def count(
+        self, module: DIN, unknown_rate: float = 0.0, earlier: dict[Any, Tensor] | None = None
+    ) -> dict[Any, Tensor]:
+        """Count the rows in which each id occurs; see ``count_rows``.
 
-def _stacked(table: EncodedTable, names: tuple[str, ...]) -> np.ndarray:
-    stacked = np.empty((len(table), len(names)), dtype=np.float32)
-    for position, name in enumerate(names):
-        stacked[:, position] = table[name]
-    return stacked
+        Parameters
+        ----------
+        module, unknown_rate, earlier
+            As there.
 
+        Returns
+        -------
+        dict of table to Tensor of shape (n_ids,)
+            As there.
+        """
 
-def _gather(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions of the values of ``rows``, and their offsets ``(batch_size + 1,)``."""
-    start = offsets.index_select(0, rows)
-    lengths = offsets.index_select(0, rows + 1) - start
-    new = torch.zeros(len(rows) + 1, dtype=offsets.dtype, device=offsets.device)
-    torch.cumsum(lengths, 0, out=new[1:])
-    shift = torch.repeat_interleave(start - new[:-1], lengths)  # (n_behaviors,)
-    return shift.add_(torch.arange(len(shift), device=offsets.device)), new
+    @abstractmethod
+    def is_predictable(self, module: DIN) -> bool:
+        """Return whether the predictions for all rows are finite.
+
+        Parameters
+        ----------
+        module : DIN
+            On the device of the rows.
+
+        Returns
+        -------
+        bool
+            Of all processes that share the rows.
+        """
 
 
 @dataclass(frozen=True)
-class Rows(Dataset):
+class Rows(TrainingRows):
     """Rows of a table with their target and weight: what one fit trains on or validates with.
 
     Attributes
@@ -115,17 +101,41 @@ class Rows(Dataset):
     def __len__(self) -> int:
         return len(self.positions)
 
+    @property
+    def mean_behaviors(self) -> float:
+        """Behaviors per row of the table, those of all sequences together."""
+        return self.table.mean_behaviors
+
+    def batches(self, **parameters: Any) -> "ShuffledBatches":
+        """Return an epoch of shuffled mini-batches."""
+        return ShuffledBatches(self, **parameters)
+
+    def count(
+        self, module: DIN, unknown_rate: float = 0.0, earlier: dict[Any, Tensor] | None = None
+    ) -> dict[Any, Tensor]:
+        """Count the rows in which each id occurs."""
+        return count_rows(module, self.table, self.positions, unknown_rate, earlier)
+
+    def is_predictable(self, module: DIN) -> bool:
+        """Return whether the predictions for all rows are finite."""
+        raw = predict_raw(module, self.table, self.positions)
+        return not self.table.total((~raw.float().isfinite()).sum().to(self.table.device))
+
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """One step's worth of rows; its length is the number of rows, whatever the histories' lengths."""
+    """One step's worth of rows; its length is the number of rows, whatever the histories' lengths.
+
+    Where several processes have a part of it each, its columns are those of one part, and its length that of the whole.
+    """
 
     features: Batch
     target: Tensor
     weight: Tensor | None
+    share: BatchShare | None = None
 
     def __len__(self) -> int:
-        return len(self.target)
+        return len(self.target) if self.share is None else self.share.rows.n_rows
 
     def __iter__(self) -> Iterator[Any]:
         """Yield features and target: skorch's scoring callbacks unpack a batch into these two."""
@@ -169,39 +179,62 @@ class ShuffledBatches:
         return n_steps(len(self.rows), self.batch_size)
 
     def __iter__(self) -> Iterator[MiniBatch]:
-        rows = self.rows
-        order = torch.randperm(len(rows), generator=self.shuffling).to(rows.positions.device)
+        order = torch.randperm(len(self.rows), generator=self.shuffling).to(self.rows.positions.device)
         steps = len(self)
         for step in range(steps):
             stop = len(order) if step == steps - 1 else (step + 1) * self.batch_size
-            at = order[step * self.batch_size : stop]
-            features = rows.table.batch(rows.positions[at])
-            if self.unknown_rate:
-                features = self._with_unknown(features)
-            yield MiniBatch(features, rows.target[at], None if rows.weight is None else rows.weight[at])
+            yield self._batch(order[step * self.batch_size : stop])
 
-    def _with_unknown(self, batch: Batch) -> Batch:
-        return {
-            name: (self._replaced(column[0]), column[1]) if isinstance(column, tuple) else self._replaced(column)
-            for name, column in batch.items()
-        }
+    def _batch(self, at: Tensor) -> MiniBatch:
+        rows = self.rows
+        share = rows.table.share(rows.positions[at])
+        if share is not None:
+            at = at[share.rows.rows]
+        features = rows.table.batch(rows.positions[at])
+        if self.unknown_rate:
+            features = with_unknown(features, self.unknown_rate, self.noise, share)
+        return MiniBatch(features, rows.target[at], None if rows.weight is None else rows.weight[at], share)
 
-    def _replaced(self, ids: Tensor) -> Tensor:
+
+def with_unknown(
+    batch: Batch, rate: float, generator: torch.Generator | None, share: BatchShare | None = None
+) -> Batch:
+    """Replace ids at random places by unknown.
+
+    Parameters
+    ----------
+    batch : dict
+        Tensors by column, which are written to.
+    rate : float
+        Share of the ids.
+    generator : torch.Generator or None
+        Where the places come from.
+    share : BatchShare or None
+        Which part of a batch it is: places are drawn for the whole.
+
+    Returns
+    -------
+    dict
+        Tensors by column.
+    """
+
+    def replaced(ids: Tensor, of_whole: Share | None) -> Tensor:
         if ids.is_floating_point():
             return ids
-        is_replaced = torch.rand(ids.shape, generator=self.noise, device=ids.device) < self.unknown_rate
-        return ids.masked_fill_(is_replaced, UNKNOWN_ID)  # the batch's own copy
+        shape = ids.shape if of_whole is None else (of_whole.n_rows,)
+        is_replaced = torch.rand(shape, generator=generator, device=ids.device) < rate
+        return ids.masked_fill_(is_replaced if of_whole is None else is_replaced[of_whole.rows], UNKNOWN_ID)
+
+    columns: Batch = {}
+    for name, column in batch.items():
+        if isinstance(column, tuple):
+            columns[name] = replaced(column[0], None if share is None else share.values(name)), column[1]
+        else:
+            columns[name] = replaced(column, None if share is None else share.rows)
+    return columns
 
 
 def n_steps(n_rows: int, batch_size: int) -> int:
     """Return the number of batches of an epoch: a last batch of one row joins the one before it."""
     full, rest = divmod(n_rows, batch_size)
     return max(1, full + (rest > 1 or (rest == 1 and batch_size == 1)))
-
-
-def batches_in_order(table: TensorTable, batch_size: int, positions: Tensor | None = None) -> Iterator[Batch]:
-    """Yield the rows in order, in blocks of ``batch_size`` rows, for prediction."""
-    if positions is None:
-        positions = torch.arange(table.n_rows, device=table.device)
-    for rows in positions.split(batch_size):
-        yield table.batch(rows)

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from skorch.callbacks import Callback
 
-from sklearn_din.training._batches import Rows
-from sklearn_din.training._prediction import predict_raw
+from sklearn_din.training._batches import TrainingRows
 
 SAFE_MAGNITUDE = 30.0  # decimal digits: float32 has 38
 PLATEAU_FACTOR = 0.1  # of the learning rate at an evaluation without gain
@@ -86,7 +85,7 @@ class Evaluation(Callback):
         self.lower_on_plateau = lower_on_plateau
         self.remember = remember
 
-    def on_train_begin(self, net: Any, X: Rows | None = None, **kwargs: Any) -> None:
+    def on_train_begin(self, net: Any, X: TrainingRows | None = None, **kwargs: Any) -> None:
         """Forget the last training."""
         self.training_rows_ = X
         count = min(self.per_epoch, self.steps_per_epoch)
@@ -156,8 +155,7 @@ class Evaluation(Callback):
         rows = self.training_rows_
         if not math.isfinite(largest) or rows is None or _magnitude(module, largest) < SAFE_MAGNITUDE:
             return math.isfinite(largest)
-        raw = predict_raw(module, rows.table, rows.positions)
-        return bool(raw.float().isfinite().all())
+        return rows.is_predictable(module)
 
     def _judge(self, net: Any, record: dict[str, float]) -> None:
         score = -record["train_loss"] if self.validate is None else record["valid_score"]

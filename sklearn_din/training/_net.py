@@ -1,6 +1,6 @@
-"""The skorch net: a DIN, its loss, its optimizer, and the callbacks that train it."""
+"""The skorch net: a DIN, its loss and its optimizer, trained on whole mini-batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any
@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PassthroughScoring
+from torch import Tensor
 
 from sklearn_din.nn import DIN
-from sklearn_din.training._batches import MiniBatch, Rows, ShuffledBatches
+from sklearn_din.nn._batch import Batch
+from sklearn_din.training._batches import MiniBatch, TrainingRows
 from sklearn_din.training._callbacks import StopTraining
-from sklearn_din.training._optimizers import OPTIMIZERS, GradientClipping, RowWiseAdagrad
+from sklearn_din.training._optimizers import RowWiseAdagrad
 from sklearn_din.training._regularization import MinibatchAwareL2
 from sklearn_din.training._runtime import keep_freed_memory
 
@@ -32,6 +34,8 @@ class DINNet(NeuralNet):
         Share of ids replaced by unknown in training.
     sparse : frozenset of str
         Embedding tables that a step updates only in the rows that its batch holds.
+    mixed_precision : bool
+        Whether the products of matrices of a step are computed in bfloat16.
     shuffling, noise : torch.Generator or None
         Randomness of the order of the rows, and of the ids replaced by unknown; None is torch's global generator.
     **kwargs
@@ -46,6 +50,7 @@ class DINNet(NeuralNet):
         alpha: float = 0.0,
         unknown_rate: float = 0.0,
         sparse: frozenset[str] = frozenset(),
+        mixed_precision: bool = False,
         shuffling: torch.Generator | None = None,
         noise: torch.Generator | None = None,
         **kwargs: Any,
@@ -53,6 +58,7 @@ class DINNet(NeuralNet):
         self.alpha = alpha
         self.unknown_rate = unknown_rate
         self.sparse = sparse
+        self.mixed_precision = mixed_precision
         self.shuffling = shuffling
         self.noise = noise
         super().__init__(module, criterion, train_split=None, **kwargs)
@@ -61,10 +67,9 @@ class DINNet(NeuralNet):
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
         return [("epoch_timer", EpochTimer()), ("train_loss", PassthroughScoring("train_loss", on_train=True))]
 
-    def get_iterator(self, dataset: Rows, training: bool = False) -> ShuffledBatches:
+    def get_iterator(self, dataset: TrainingRows, training: bool = False) -> Iterable[MiniBatch]:
         """Return an epoch of shuffled mini-batches of ``dataset``."""
-        return ShuffledBatches(
-            dataset,
+        return dataset.batches(
             batch_size=self.batch_size,
             unknown_rate=self.unknown_rate,
             shuffling=self.shuffling,
@@ -89,6 +94,12 @@ class DINNet(NeuralNet):
         regularizations = (each for _, each in self.callbacks_ if isinstance(each, MinibatchAwareL2))
         return next((each.counts for each in regularizations), None)
 
+    @property
+    def device_type(self) -> str:
+        """Where the network is, as ``torch.autocast`` wants it."""
+        kind: str = self.module_.mlp.output.weight.device.type
+        return kind
+
     def go_on_from(self, previous: "DINNet") -> None:
         """Copy the moments of the optimizer of a net with an equal module.
 
@@ -105,13 +116,51 @@ class DINNet(NeuralNet):
     def train_step_single(self, batch: MiniBatch, **fit_params: Any) -> dict[str, Any]:
         """Compute the loss of a mini-batch and its gradients."""
         self._set_training(True)
-        raw = self.module_(batch.features)
+        raw = self.raw_output(batch.features)
         loss = self.criterion_(raw, batch.target, batch.weight)
         loss.backward()
         return {"loss": loss.detach(), "y_pred": raw.detach()}
 
-    def partial_fit(self, X: Rows, y: None = None, classes: None = None, **fit_params: Any) -> "DINNet":
-        """Train on the rows. Unlike in skorch, Ctrl-C is not swallowed."""
+    def raw_output(self, features: Batch) -> Tensor:
+        """Compute what the loss is taken of, in float32, whatever the precision of what is before it.
+
+        bfloat16 has the range of float32, so that no gradient underflows and the loss needs no scale. The last step of
+        the network, which adds the bias of the candidates, is one of float32.
+
+        Parameters
+        ----------
+        features : Batch
+            Of a mini-batch.
+
+        Returns
+        -------
+        Tensor of shape (batch_size,) or (batch_size, n_outputs)
+            Differentiable.
+        """
+        if not self.mixed_precision:
+            return self.call_module(features)
+        # A cache of rounded weights would outlive the step inside of another autocast.
+        with torch.autocast(self.device_type, dtype=torch.bfloat16, cache_enabled=False):
+            return self.call_module(features)
+
+    def call_module(self, features: Batch) -> Tensor:
+        """Call the network, which a subclass may do in another way.
+
+        Parameters
+        ----------
+        features : Batch
+            Of a mini-batch.
+
+        Returns
+        -------
+        Tensor of shape (batch_size,) or (batch_size, n_outputs)
+            Differentiable.
+        """
+        raw: Tensor = self.module_(features)
+        return raw
+
+    def partial_fit(self, X: TrainingRows, y: None = None, classes: None = None, **fit_params: Any) -> "DINNet":
+        """Train on the rows. Unlike in skorch, Ctrl-C is not swallowed; a caller's autocast changes nothing."""
         if not self.initialized_:
             self.initialize()
         keep_freed_memory()
@@ -119,7 +168,7 @@ class DINNet(NeuralNet):
         tables.sparse = self.sparse
         try:
             self.notify("on_train_begin", X=X, y=y)
-            with suppress(StopTraining):
+            with suppress(StopTraining), torch.autocast(self.device_type, enabled=False):  # gradients included
                 self.fit_loop(X)
             self.notify("on_train_end", X=X, y=y)
         finally:
@@ -146,65 +195,3 @@ class DINNet(NeuralNet):
                 is_over = True
         if is_over:
             raise StopTraining
-
-
-def build_net(
-    module: DIN,
-    criterion: torch.nn.Module,
-    *,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    regularization: Callback | None = None,
-    clip_norm: float | None = None,
-    callbacks: Sequence[Any] = (),
-    **parameters: Any,
-) -> DINNet:
-    """Return a net that is ready to train.
-
-    Parameters
-    ----------
-    module : DIN
-        Initialized, on its device.
-    criterion : torch.nn.Module
-        The loss.
-    optimizer : {"adam", "adamw", "sgd", "adagrad"}
-        Which one, in its fused form.
-    learning_rate : float
-        Of the first step.
-    regularization : skorch.callbacks.Callback or None
-        What adds to the gradients of the embeddings.
-    clip_norm : float or None
-        Largest norm of all gradients together, those of the regularization included.
-    callbacks : sequence of skorch.callbacks.Callback, or pairs of a name and one
-        Schedule, evaluation, and the user's own, in the order in which they are called.
-    **parameters
-        Of ``DINNet``.
-
-    Returns
-    -------
-    DINNet
-        Not yet initialized.
-
-    Raises
-    ------
-    TypeError
-        If a callback is none.
-    """
-    for callback in callbacks:
-        named = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
-        if not (isinstance(named, Callback) or (isinstance(named, type) and issubclass(named, Callback))):
-            msg = f"callbacks must be callbacks of skorch: got {named!r}. Derive it from skorch.callbacks.Callback."
-            raise TypeError(msg)
-    gradients = [] if regularization is None else [regularization]
-    if clip_norm is not None:
-        gradients.append(GradientClipping(clip_norm))
-    return DINNet(
-        module,
-        criterion,
-        optimizer=OPTIMIZERS[optimizer],
-        lr=learning_rate,
-        callbacks=[*gradients, *callbacks],
-        verbose=0,
-        device=None,  # the module is where it should be
-        **parameters,
-    )

@@ -6,12 +6,8 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from sklearn_din.layout import UNKNOWN_ID
-from sklearn_din.nn import DIN
 from sklearn_din.nn._lookup import gradient_of_rows, rows_of_gradient
-from sklearn_din.training._batches import Rows
-
-CHUNK = 8192  # rows whose ids are counted at a time
+from sklearn_din.nn._processes import Processes
 
 
 class MinibatchAwareL2(Callback):
@@ -27,31 +23,49 @@ class MinibatchAwareL2(Callback):
         The paper's lambda.
     counts : dict of table to Tensor of shape (n_ids,)
         ``n_j`` of each table; see ``count_rows``. An id that they lack counts as one that occurs once.
+    processes : Processes or None
+        Who has the other parts of each batch; None where batches are whole.
 
     References
     ----------
     Zhou et al., Deep Interest Network, arXiv 1706.06978, section 5.1, eq. 4 to 7.
     """
 
-    def __init__(self, alpha: float, counts: dict[Any, Tensor]) -> None:
+    def __init__(self, alpha: float, counts: dict[Any, Tensor], processes: Processes | None = None) -> None:
         self.alpha = alpha
         self.counts = counts
+        self.processes = processes
 
     def on_grad_computed(self, net: Any, named_parameters: Any, batch: Any = None, **kwargs: Any) -> None:
         """Add to the gradients of the tables."""
         embedding = net.module_.embedding
-        for table, columns in embedding.ids_by_table(batch.features).items():
-            weight, ids = embedding.weight(table), torch.cat(columns).long()
-            present = torch.unique(ids) if table in embedding.tables.sparse else _distinct(ids, len(weight))
+        ids = {table: torch.cat(columns).long() for table, columns in embedding.ids_by_table(batch.features).items()}
+        sizes = {table: len(embedding.weight(table)) for table in ids if table not in embedding.tables.sparse}
+        for table, present in _distinct(ids, sizes, self.processes).items():
+            weight = embedding.weight(table)
             factor = self.alpha / self.counts[table].index_select(0, present).clamp_(min=1)
             penalty = weight.detach().index_select(0, present).mul_(factor[:, None])
             weight.grad = _with_rows(weight.grad, present, penalty)
 
 
-def _distinct(ids: Tensor, n_ids: int) -> Tensor:
-    """Return each id once, ascending: what ``torch.unique`` does by sorting, faster where a pass over all ids is."""
-    is_present = torch.zeros(n_ids, dtype=torch.bool, device=ids.device)
-    return is_present.index_fill_(0, ids, True).nonzero().squeeze(1)
+def _distinct(ids: dict[Any, Tensor], sizes: dict[Any, int], processes: Processes | None) -> dict[Any, Tensor]:
+    """Return each id of each table once, ascending, those of other processes too.
+
+    ``torch.unique`` sorts; a pass over all ids is faster where there is one anyway: for the tables of ``sizes``.
+    """
+    distinct = {table: torch.unique(each) for table, each in ids.items() if table not in sizes}
+    if processes is not None:
+        gathered = {table: torch.cat(processes.gather_rows(each)) for table, each in distinct.items()}
+        distinct = {table: torch.unique(each) for table, each in gathered.items()}
+    if not sizes:
+        return distinct
+    parts = {table: torch.zeros(n, dtype=torch.uint8, device=ids[table].device) for table, n in sizes.items()}
+    for table, is_present in parts.items():
+        is_present.index_fill_(0, ids[table], 1)
+    if processes is not None:  # by one message for all tables
+        joined = processes.greatest(torch.cat(list(parts.values())))
+        parts = dict(zip(parts, joined.split(list(sizes.values())), strict=True))
+    return distinct | {table: is_present.nonzero().squeeze(1) for table, is_present in parts.items()}
 
 
 def _with_rows(gradient: Tensor, rows: Tensor, values: Tensor) -> Tensor:
@@ -82,72 +96,3 @@ class WholeTableL2(Callback):
             weight = embedding.weight(table)
             if weight.grad is not None:
                 weight.grad.add_(weight.detach(), alpha=self.alpha)
-
-
-def count_rows(
-    module: DIN, rows: Rows, unknown_rate: float = 0.0, earlier: dict[Any, Tensor] | None = None
-) -> dict[Any, Tensor]:
-    """Count the training rows in which each id of each table occurs, candidate and history together.
-
-    Parameters
-    ----------
-    module : DIN
-        Whose tables are meant, those of recency included.
-    rows : Rows
-        The training rows.
-    unknown_rate : float
-        Share of ids that training replaces by unknown: unknown counts as often as it is then expected to occur.
-    earlier : dict of table to Tensor of shape (n_ids,), optional
-        Counts of rows that were trained on before, to which these are added.
-
-    Returns
-    -------
-    dict of table to Tensor of shape (n_ids,), float32
-        0 where an id does not occur.
-    """
-    embedding = module.embedding
-    columns = rows.table.layout.columns_by_table
-    counts: dict[Any, Tensor] = {
-        table: torch.zeros(len(embedding.weight(table)), device=rows.positions.device) for table in columns
-    }
-    for positions in rows.positions.split(CHUNK):
-        batch = rows.table.batch(positions)
-        for table, names in columns.items():
-            row, ids = _occurrences([batch[name] for name in names])
-            counts[table] += _rows_per_id(row, ids, len(counts[table]), unknown_rate)
-    for sequence in rows.table.layout.sequences:
-        recency = "recency", sequence.name
-        if recency in embedding.table_names:
-            lengths = rows.table.lengths(sequence.name)[rows.positions]
-            counts[recency] = _rows_per_distance(lengths, len(embedding.weight(recency)))
-    if earlier is not None:
-        counts = {table: count + earlier[table].to(count.device) for table, count in counts.items()}
-    return counts
-
-
-def _occurrences(columns: list[Tensor | tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Row and id of each occurrence in the columns of one table, int64."""
-    rows, ids = [], []
-    for column in columns:
-        if isinstance(column, tuple):
-            values, offsets = column
-            row = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=offsets.device), offsets.diff())
-        else:
-            values, row = column, torch.arange(len(column), device=column.device)
-        rows.append(row)
-        ids.append(values.long())
-    return torch.cat(rows), torch.cat(ids)
-
-
-def _rows_per_id(row: Tensor, ids: Tensor, n_ids: int, unknown_rate: float) -> Tensor:
-    counts = torch.bincount(torch.unique(row * n_ids + ids) % n_ids, minlength=n_ids).float()
-    if unknown_rate:
-        replaced = (1 - (1 - unknown_rate) ** torch.bincount(row)).sum()
-        counts[UNKNOWN_ID] = torch.maximum(counts[UNKNOWN_ID], replaced)
-    return counts
-
-
-def _rows_per_distance(lengths: Tensor, max_length: int) -> Tensor:
-    """Return how many histories have a behavior at each distance from the newest."""
-    per_length = torch.bincount(lengths.clamp(max=max_length), minlength=max_length + 1)
-    return per_length.flip(0).cumsum(0).flip(0)[1:].float()

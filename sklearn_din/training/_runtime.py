@@ -134,14 +134,32 @@ class RandomSource:
     noise: torch.Generator
 
 
-def make_random_source(random_state: int | np.random.RandomState | None, device: torch.device) -> RandomSource:
-    """Derive the generators of one fit.
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Return the seed of one fit.
 
     Parameters
     ----------
     random_state : int, RandomState or None
-        An int gives the same generators each time; a RandomState is drawn from once; None draws fresh entropy from the
-        operating system, since drawing from numpy's global generator would change it.
+        An int gives itself; a RandomState is drawn from once; None draws fresh entropy from the operating system, since
+        drawing from numpy's global generator would change it.
+
+    Returns
+    -------
+    int
+        0 or greater.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(np.random.SeedSequence().entropy if random_state is None else random_state)  # type: ignore[arg-type]
+
+
+def make_random_source(seed: int, device: torch.device) -> RandomSource:
+    """Derive the generators of one fit.
+
+    Parameters
+    ----------
+    seed : int
+        0 or greater.
     device : torch.device
         Where the data lies.
 
@@ -150,11 +168,7 @@ def make_random_source(random_state: int | np.random.RandomState | None, device:
     RandomSource
         Four independent generators.
     """
-    if isinstance(random_state, np.random.RandomState):
-        entropy: int | None = int(random_state.randint(np.iinfo(np.int32).max))
-    else:
-        entropy = None if random_state is None else int(random_state)
-    seeds = np.random.SeedSequence(entropy).spawn(4)
+    seeds = np.random.SeedSequence(seed).spawn(4)
 
     def generator(seed: np.random.SeedSequence, place: str | torch.device) -> torch.Generator:
         return torch.Generator(place).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> np.uint64(1)))

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_din import DINClassifier
-from sklearn_din.estimators import _base, _training, _validation
-from sklearn_din.training import _net, _prediction
+from sklearn_din.estimators import _base, _preparation, _training, _validation
+from sklearn_din.training import _batches, _net, _prediction
 from sklearn_din.training._optimizers import LazyAdam
 
 HOOKS = [
@@ -62,8 +62,8 @@ BEFORE_TRAINING = {
 IN_TRAINING = {
     "random numbers": (_base, "make_random_source", 1),
     "first weights": (_base.BaseDIN, "_initialize", 1),
-    "tensors": (_training, "TensorTable", 1),
-    "counts of ids": (_training, "count_rows", 1),
+    "tensors": (_preparation, "TensorTable", 1),
+    "counts of ids": (_batches, "count_rows", 1),
     "first forward pass": (_net.DINNet, "train_step_single", 1),
     "middle batch": (_net.DINNet, "train_step_single", 3),
     "last batch": (_net.DINNet, "train_step_single", 8),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_din.training._batches import Rows, ShuffledBatches, TensorTable, batches_in_order, n_steps
+from sklearn_din.training._batches import Rows, ShuffledBatches, n_steps
+from sklearn_din.training._tensor_table import TensorTable, batches_in_order
 
 CPU = torch.device("cpu")
 

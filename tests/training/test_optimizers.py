@@ -15,7 +15,6 @@ from sklearn_din.training import (
     Rows,
     TensorTable,
     build_net,
-    count_rows,
     sparse_tables,
 )
 from sklearn_din.training._optimizers import SPARSE_FROM, GradientClipping, LazyAdam
@@ -123,7 +122,7 @@ def fitted(table, *, is_sparse, optimizer, **parameters):
         BinaryLogLoss(),
         optimizer=optimizer,
         learning_rate=0.1,
-        regularization=MinibatchAwareL2(0.5, count_rows(module, rows)),
+        regularization=MinibatchAwareL2(0.5, rows.count(module)),
         clip_norm=0.5,
         max_epochs=5,
         batch_size=2,

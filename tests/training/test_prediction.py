@@ -50,6 +50,35 @@ def test_without_attention_a_row_does_not_depend_on_the_rows_beside_it(table, po
     assert next(module.parameters()).dtype == torch.float32
 
 
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_many_rows_have_the_output_that_each_has_alone(table, batch_norm):
+    module = DIN(table.layout, batch_norm=batch_norm, embedding_init_std=0.5)
+    module.reset_parameters(torch.Generator().manual_seed(0))
+    tensors, positions = TensorTable(table, CPU), torch.arange(100) % 4
+    alone = torch.cat([predict_raw(module, tensors, torch.tensor([row])) for row in range(4)])
+
+    assert_allclose(predict_raw(module, tensors, positions).numpy(), alone[positions].numpy(), rtol=1e-5)
+    assert alone.std() > 1e-3
+
+
+@pytest.mark.parametrize("predict", [predict_raw, predict_attention])
+def test_a_part_of_the_network_that_is_in_training_mode_is_set_to_evaluation(table, predict):
+    module = make_module(table)
+    module.poolings[0].train()
+
+    predict(module, TensorTable(table, CPU))
+
+    assert not any(part.training for part in module.modules())
+
+
+@pytest.mark.parametrize("predict", [predict_raw, predict_attention])
+def test_a_network_in_evaluation_mode_is_not_written_to(table, predict, monkeypatch):
+    module = make_module(table)
+    monkeypatch.setattr(module, "train", None)  # a call raises
+
+    predict(module, TensorTable(table, CPU))
+
+
 def test_long_histories_make_smaller_blocks(table):
     tensors = TensorTable(table, CPU)
     assert _prediction._block(tensors) == 4096

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sklearn_din.nn import DIN
-from sklearn_din.training import MinibatchAwareL2, Rows, TensorTable, WholeTableL2, count_rows
+from sklearn_din.training import MinibatchAwareL2, Rows, TensorTable, WholeTableL2
 
 CPU = torch.device("cpu")
 
@@ -32,7 +32,7 @@ def gradients(module, rows, positions, regularization):
 
 
 def test_an_id_counts_once_per_row_candidate_and_history_together(module, rows):
-    counts = count_rows(module, rows)
+    counts = rows.count(module)
 
     # items by row: {2, 3, 4}, {3}, {4, 2, 7}, {2, 5}
     assert counts["item"].tolist() == [0, 0, 3, 2, 2, 1, 0, 1]
@@ -42,23 +42,23 @@ def test_an_id_counts_once_per_row_candidate_and_history_together(module, rows):
 def test_only_the_training_rows_are_counted(module, table):
     rows = Rows(TensorTable(table, CPU), torch.tensor([0, 2]), torch.zeros(2), None)
 
-    assert count_rows(module, rows)["item"].tolist() == [0, 0, 2, 1, 2, 0, 0, 1]
+    assert rows.count(module)["item"].tolist() == [0, 0, 2, 1, 2, 0, 0, 1]
 
 
 def test_counts_of_parts_add_up_to_those_of_the_whole(module, table, rows):
     tensors = TensorTable(table, CPU)
     first, second = (Rows(tensors, torch.tensor(part), torch.zeros(2), None) for part in ([0, 3], [1, 2]))
 
-    counts = count_rows(module, second, 0.25, earlier=count_rows(module, first, 0.25))
+    counts = second.count(module, 0.25, earlier=first.count(module, 0.25))
 
-    whole = count_rows(module, rows, 0.25)
+    whole = rows.count(module, 0.25)
     assert counts.keys() == whole.keys()
     for name, count in counts.items():
         torch.testing.assert_close(count, whole[name])
 
 
 def test_an_id_that_no_row_was_counted_for_is_pulled_as_one_that_occurs_once(module, rows):
-    nowhere = {name: torch.zeros_like(count) for name, count in count_rows(module, rows).items()}
+    nowhere = {name: torch.zeros_like(count) for name, count in rows.count(module).items()}
     once = {name: torch.ones_like(count) for name, count in nowhere.items()}
 
     pulled, expected = (gradients(module, rows, [3], MinibatchAwareL2(0.9, counts)) for counts in (nowhere, once))
@@ -67,7 +67,7 @@ def test_an_id_that_no_row_was_counted_for_is_pulled_as_one_that_occurs_once(mod
 
 
 def test_a_distance_from_the_newest_counts_the_histories_that_reach_it(module, rows):
-    assert count_rows(module, rows)["recency", "hist_item"].tolist() == [3, 2, 1]
+    assert rows.count(module)["recency", "hist_item"].tolist() == [3, 2, 1]
 
 
 def test_unknown_counts_as_often_as_training_will_show_it(module, rows):
@@ -75,7 +75,7 @@ def test_unknown_counts_as_often_as_training_will_show_it(module, rows):
     ids_per_row = np.array([3, 1, 4, 2])
 
     expected = (1 - (1 - rate) ** ids_per_row).sum()
-    assert float(count_rows(module, rows, rate)["item"][1]) == pytest.approx(expected)
+    assert float(rows.count(module, rate)["item"][1]) == pytest.approx(expected)
 
 
 def test_the_gradient_of_two_ids_is_the_hand_worked_one(module, rows):
@@ -83,7 +83,7 @@ def test_the_gradient_of_two_ids_is_the_hand_worked_one(module, rows):
         module.embedding.weight("item")[2] = torch.tensor([0.3, -0.6])
         module.embedding.weight("item")[5] = torch.tensor([1.0, 2.0])
 
-    added = gradients(module, rows, [3], MinibatchAwareL2(0.9, count_rows(module, rows)))["item"]
+    added = gradients(module, rows, [3], MinibatchAwareL2(0.9, rows.count(module)))["item"]
 
     # row 3 has the candidate 2 (3 rows) and the behavior 5 (1 row): 0.9 / 3 * w_2 and 0.9 / 1 * w_5
     torch.testing.assert_close(added[2], torch.tensor([0.09, -0.18]))
@@ -92,7 +92,7 @@ def test_the_gradient_of_two_ids_is_the_hand_worked_one(module, rows):
 
 
 def test_the_gradient_is_that_of_the_written_out_sum(module, rows):
-    counts = count_rows(module, rows)
+    counts = rows.count(module)
     added = gradients(module, rows, [0, 2], MinibatchAwareL2(2.0, counts))
 
     weight = module.embedding.weight("item").detach().clone().requires_grad_()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_din.training._runtime import _OPEN, make_random_source, resolve_device, threads
+from sklearn_din.training._runtime import _OPEN, draw_seed, make_random_source, resolve_device, threads
 
 CPU = torch.device("cpu")
 
@@ -36,16 +36,19 @@ def test_the_four_generators_are_independent():
 def test_a_random_state_instance_is_drawn_from():
     state = np.random.RandomState(0)
 
-    assert drawn(make_random_source(state, CPU)) != drawn(make_random_source(state, CPU))
-    assert drawn(make_random_source(np.random.RandomState(0), CPU)) == drawn(
-        make_random_source(np.random.RandomState(0), CPU)
-    )
+    assert draw_seed(state) != draw_seed(state)
+    assert draw_seed(np.random.RandomState(0)) == draw_seed(np.random.RandomState(0))
+
+
+@pytest.mark.parametrize("seed", [0, np.int64(7), 2**70])
+def test_an_integer_is_its_own_seed(seed):
+    assert draw_seed(seed) == seed
 
 
 def test_none_differs_from_time_to_time_and_leaves_global_generators_alone():
     before = np.random.get_state()[1].copy(), torch.get_rng_state()
 
-    assert drawn(make_random_source(None, CPU)) != drawn(make_random_source(None, CPU))
+    assert draw_seed(None) != draw_seed(None)
     np.testing.assert_array_equal(np.random.get_state()[1], before[0])
     assert torch.equal(torch.get_rng_state(), before[1])
 
