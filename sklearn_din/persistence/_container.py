@@ -69,7 +69,7 @@ def write_container(path: Path, document: Mapping[str, Any], arrays: Mapping[str
         msg = "This version of safetensors does not write the checksum last. Install an earlier one to save models."
         raise RuntimeError(msg)
     content = memoryview(data)[:-CHECKSUM_BYTES]
-    with _replacing(path) as temporary, temporary.open("xb") as file:
+    with replacing(path) as temporary, temporary.open("xb") as file:
         file.write(content)
         file.write(_checksum(content))
         file.flush()
@@ -162,7 +162,7 @@ def _checksum(content: memoryview) -> bytes:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Give the path of a new file beside ``path``, which becomes it at the end, or goes if there is an error."""
     target = Path(os.path.realpath(path))
     if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
