@@ -41,7 +41,7 @@ def rank_raw(module: DIN, table: TensorTable, of_user: Set[str]) -> Tensor:
     has_units = any(isinstance(pooling, AttentionPooling) for pooling in module.poolings)
     head = module.mlp if has_units else deepcopy(module.mlp).double()
     dtype = head.output.weight.dtype
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(table.device.type, enabled=False):
         _, steps = layers_in_inference([*head.hidden, head.output])
         parts = []
         for batch in _blocks(table, of_user):

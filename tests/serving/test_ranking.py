@@ -308,6 +308,14 @@ def test_equal_scores_keep_the_order_of_the_candidates():
 # What it does beside.
 
 
+def test_scores_are_the_same_inside_of_a_callers_autocast(model):
+    expected = rank_candidates(model, USER, CANDIDATES)["score"]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = rank_candidates(model, USER, CANDIDATES)["score"]
+
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_threads_and_grad_mode_are_as_before(model):
     before = torch.get_num_threads(), torch.is_grad_enabled()
     model = Pipeline(model.steps).set_params(din__n_threads=2)

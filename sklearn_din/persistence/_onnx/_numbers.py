@@ -106,7 +106,7 @@ def _impute(graph: GraphBuilder, imputer: Any, matrix: str) -> str:
     is_missing = graph.op("IsNaN", matrix)
     parts = [graph.op("Where", is_missing, graph.constant(statistics, np.float64), matrix)]
     is_dropped = np.isnan(statistics)
-    if is_dropped.any() and not imputer.keep_empty_features:
+    if is_dropped.any():
         parts = [graph.op("Gather", parts[0], graph.constant(np.flatnonzero(~is_dropped), np.int64), axis=1)]
     if imputer.indicator_ is not None and len(imputer.indicator_.features_):
         indicated = graph.constant(imputer.indicator_.features_, np.int64)
