@@ -65,7 +65,7 @@ def test_a_search_gives_the_same_results_in_every_backend(clicks, serial, backen
 def test_a_search_on_a_cluster_of_dask_gives_the_same_results(clicks, serial):
     distributed = pytest.importorskip("distributed")
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     )
     with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
         assert_same(search(*clicks), serial)

@@ -84,7 +84,7 @@ def folder(model_and_rows, tmp_path_factory):
 def client(folder):
     """Two workers in processes of their own, which are started again when they die."""
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     )
     with cluster, distributed.Client(cluster) as client:
         client.upload_file("scoring.py")
