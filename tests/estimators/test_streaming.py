@@ -104,7 +104,7 @@ def test_a_classifier_learns_what_fit_does(make_classifier, table, clicks, weigh
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-@pytest.mark.parametrize("class_weight", [None, "balanced", {"never": 4.0}], ids=str)
+@pytest.mark.parametrize("class_weight", [None, "balanced", {"never": 4.0}, {"often": 0.0}], ids=str)
 @pytest.mark.parametrize("is_weighted", [False, True])
 def test_three_names_of_classes_are_learnt_as_by_fit(
     make_classifier, table, labels, weight, is_weighted, class_weight, sizes
@@ -273,6 +273,12 @@ def test_of_two_rows_of_a_class_one_is_held_out(make_classifier, table, rare, pl
     for seed in range(5):
         counts = held_labels(make_classifier(random_state=seed), table[:120], y, sizes=[40, 40, 40])
         assert counts == {rare: 1, 1 - rare: 11}
+
+
+def test_a_class_of_one_row_does_not_take_the_place_of_another(make_classifier, table):
+    y = np.repeat([0, 1, 2], [1, 2, 117])
+
+    assert held_labels(make_classifier(), table[:120], y, sizes=[60, 60]) == {1: 1, 2: 10}
 
 
 def test_scores_that_need_two_classes_are_finite_where_one_is_rare(make_classifier, table):
