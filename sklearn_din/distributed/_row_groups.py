@@ -259,14 +259,31 @@ def common_schema(dataset: ds.Dataset, fragments: Sequence[ds.ParquetFileFragmen
 
 
 def _common_field(one: pa.Field, other: pa.Field, fragment: Any, first: Any) -> pa.Field:
-    try:
-        return pa.unify_schemas([pa.schema([one]), pa.schema([other])], promote_options="permissive").field(0)
-    except pa.ArrowException as error:
-        msg = (
-            f"A column must be of one kind in all files: {one.name!r} is of type {one.type} in {first.path} and of "
-            f"{other.type} in {fragment.path}. Write it in the same way in all."
-        )
-        raise ValueError(msg) from error
+    error: Exception | None = None
+    if _may_be_joined(one.type, other.type):
+        try:
+            return pa.unify_schemas([pa.schema([one]), pa.schema([other])], promote_options="permissive").field(0)
+        except pa.ArrowException as caught:
+            error = caught
+    msg = (
+        f"A column must be of one kind in all files: {one.name!r} is of type {one.type} in {first.path} and of "
+        f"{other.type} in {fragment.path}. Write it in the same way in all."
+    )
+    raise ValueError(msg) from error
+
+
+def _may_be_joined(one: pa.DataType, other: pa.DataType) -> bool:
+    """Whether values of two types mean the same in a common one; Arrow joins more types than these.
+
+    Text and bytes are different values. A float32 may have lost digits of an id, which a float64 made of it hides.
+    """
+    one, other = (each.value_type if hasattr(each, "value_type") else each for each in (one, other))
+    if one == other:
+        return True
+    is_binary = [pa.types.is_binary(each) or pa.types.is_large_binary(each) for each in (one, other)]
+    is_short = [pa.types.is_float16(each) or pa.types.is_float32(each) for each in (one, other)]
+    is_null = [pa.types.is_null(each) for each in (one, other)]
+    return any(is_null) or (is_binary[0] == is_binary[1] and not any(is_short))
 
 
 def _check_column(role: str, name: Any, names: Sequence[str]) -> None:

@@ -1,17 +1,15 @@
 """The rows of a fit as the training takes them: as tensors, and where several processes share the fit, a part each."""
 
-import zlib
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from sklearn_din.estimators._examples import Examples
 from sklearn_din.estimators._validation import make_validator
 from sklearn_din.training import SharedTable, TableShare, TensorTable, TrainingRows, current_processes
+from sklearn_din.utils._checksum import checksum
 
 # Parameters that may differ from process to process.
-OF_A_PROCESS = {"callbacks", "device", "n_threads", "random_state", "scoring", "verbose"}
+OF_A_PROCESS = {"callbacks", "device", "n_threads", "random_state", "verbose"}
 
 
 def prepared(
@@ -76,9 +74,8 @@ def data_of(examples: Examples) -> dict[str, Any]:
 
 def _check_same(estimator: Any, examples: Examples, valid: Examples | None, processes: Any) -> None:
     """Raise where the processes were given other rows or parameters than each other."""
-    facts: dict[str, Any] = {
-        name: repr(value) for name, value in estimator.get_params().items() if name not in OF_A_PROCESS
-    }
+    given = {name: value for name, value in estimator.get_params().items() if name not in OF_A_PROCESS}
+    facts: dict[str, Any] = {name: "a callable" if callable(each) else repr(each) for name, each in given.items()}
     facts["number of rows"] = str(len(examples.table))
     facts["columns and values of X"] = examples.table.layout
     facts["rows of X, y and sample_weight"] = _digest(examples)
@@ -96,10 +93,7 @@ def _digest(examples: Examples) -> int:
         lists = [table.ragged(name) for name in table.layout.list_columns]
         arrays += [array for each in lists for array in (each.values, each.offsets)]
         arrays += [table[name] for name in table.layout.columns if name not in table.layout.list_columns]
-    digest = 0
-    for array in arrays:
-        digest = zlib.crc32(np.ascontiguousarray(array).data.cast("B"), digest)
-    return digest
+    return checksum(arrays)
 
 
 def _held_out_rows(valid: Examples, processes: Any) -> Examples:

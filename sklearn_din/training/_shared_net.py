@@ -12,6 +12,7 @@ from sklearn_din.nn._lookup import gradient_of_rows, rows_of_gradient
 from sklearn_din.nn._processes import Processes
 from sklearn_din.training._batches import MiniBatch, TrainingRows
 from sklearn_din.training._net import DINNet
+from sklearn_din.utils._checksum import checksum
 
 
 class SharedNet(DINNet):
@@ -37,6 +38,8 @@ class SharedNet(DINNet):
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Let torch watch the gradients, but for those that are sparse."""
         super().on_train_begin(net, X=X, y=y, **kwargs)
+        weights = self.module_.state_dict().values()
+        self.processes.check_same({"weights to begin with": checksum(each.cpu().numpy() for each in weights)})
         tables = self.module_.embedding.tables
         sparse = {id(tables.weight(name)) for name in tables.sparse}
         ignored = [name for name, parameter in self.module_.named_parameters() if id(parameter) in sparse]

@@ -158,6 +158,14 @@ def test_regression_and_plain_numbers_are_shared_too(launched):
     assert_allclose(model.predict(X), clone(model).fit(X, X[:, 0] ** 2).predict(X), atol=1e-5)
 
 
+def test_histories_that_are_all_empty_are_shared_too(launched, clicks, make_model):
+    X, y = clicks
+    empty = X.assign(hist_item=[[]] * len(X), hist_category=[[]] * len(X))
+    model = fit_distributed(make_model(), empty, y)
+
+    assert_same_weights(model, make_model().fit(empty, y), atol=1e-5)
+
+
 def test_an_error_leaves_neither_a_group_nor_a_half_fitted_model(launched, clicks, make_model):
     X, y = clicks
 

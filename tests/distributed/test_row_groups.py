@@ -112,6 +112,34 @@ def test_files_with_other_columns_are_refused(tmp_path):
         RowGroups(tmp_path, "y")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pa.array(["a", "b"]), pa.array([b"a", b"b"])),
+        (pa.array([["a"], []]), pa.array([[b"a"], []])),
+        (pa.array([2**24 + 1, 1]), pa.array([2.0**24, 1.0], pa.float32())),  # whose last digit may be lost
+        (pa.array([[2**24 + 1], []]), pa.array([[2.0**24], []], pa.list_(pa.float32()))),
+        (pa.array([0.5, 1.0]), pa.array([0.5, 1.0], pa.float32())),
+    ],
+)
+def test_types_whose_values_differ_are_not_joined_though_arrow_would(tmp_path, one, other):
+    write(tmp_path / "a.parquet", 2, 2, code=one)
+    write(tmp_path / "b.parquet", 2, 2, code=other)
+
+    with pytest.raises(ValueError, match=r"one kind in all files: 'code' is of type .* in .*a\.parquet and of"):
+        RowGroups(tmp_path, "y")
+
+
+@pytest.mark.parametrize("value", [[1.0], [2.5]])
+def test_integers_and_floats_are_numbers_of_one_kind(tmp_path, value):
+    write(tmp_path / "a.parquet", 1, 2, code=pa.array([7]), codes=pa.array([[7]]))
+    write(tmp_path / "b.parquet", 1, 2, code=pa.array(value), codes=pa.array([value]))
+    groups = RowGroups(tmp_path, "y")
+
+    assert groups.frame(0)["code"].to_pylist() == [7.0]
+    assert groups.frame(1)["codes"].to_pylist() == [value]
+
+
 @pytest.mark.parametrize("other", [pa.array(["007", "7"]), pa.array([[1], [2]]), pa.array([True, False])])
 def test_a_column_of_another_kind_in_another_file_is_refused(tmp_path, other):
     write(tmp_path / "a.parquet", 2, 2, code=pa.array([7, 8]))

@@ -139,3 +139,14 @@ def test_the_share_is_taken_back_after_a_step_that_fails(together, table):
         return net.module_._share
 
     assert together(2, work) == [None, None]
+
+
+def test_processes_that_begin_with_other_weights_are_refused(together, table):
+    def work(processes):
+        net = make_net(table, sparse=("item",), processes=processes)
+        with torch.no_grad():
+            net.module_.embedding.weight("item")[3] += processes.rank  # sparse: no wrapper of torch makes it the same
+        with pytest.raises(ValueError, match="All processes must have the same weights to begin with; process 1 and"):
+            net.on_train_begin(net)
+
+    together(2, work)
