@@ -57,7 +57,8 @@ def fit_out_of_core(
     The encoder learns from all row groups, one after another, as ``partial_fit`` does. An epoch reads the row groups in
     random order into a buffer, shuffles it, trains on one half and fills it up again. All else is as in ``fit``: the
     schedule of the learning rate, the regularization with counts over all rows, early stopping. Held out are random
-    rows, ``validation_fraction`` of all, but about ``buffer_size`` at most.
+    rows, each class in proportion: ``validation_fraction`` of all, but ``buffer_size`` at most. ``warm_start`` goes on
+    from the last weights where the files give the same vocabulary.
 
     Each epoch reads and encodes all rows anew, and three passes come before the first. Row groups of 10,000 to 100,000
     rows are a good size: the smaller ones mix better, the larger ones are read faster. Memory is for the vocabularies,
